@@ -1,0 +1,1 @@
+"""Foreign formats turned into Takt's own events."""

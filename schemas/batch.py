@@ -1,0 +1,66 @@
+"""The item that flows: a columnar micro-batch with its origin.
+
+A source emits one `RawBatch` per poll. The gate turns it into one `GatedBatch`. Nothing is ever split per
+key on the hot path. Invariant, checked on construction: rows in = good + rejected.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+ROW = "_row"
+"""Column of a good row: its index in `RawBatch.messages` (Int64), rising."""
+
+REJECT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "offset": pl.Int64,
+    "raw": pl.Binary,
+    "kind": pl.String,
+    "reasons": pl.List(pl.String),
+    "detail": pl.String,
+}
+"""Rejected rows: offset, original bytes, kind (quarantined | conflict), rule codes in suite order, and the
+decoder's own words (null where the rules say all)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawBatch:
+    """One poll of one partition: raw messages in offset order.
+
+    `offsets` and `arrival_us` are int64 arrays as long as `messages`; offsets rise strictly and may have gaps
+    (a compacted topic, transaction markers). `arrival_us` is when the message reached the log, in microseconds
+    since the Unix epoch: the Kafka record timestamp, or for files the moment of the first start of the run.
+    """
+
+    source: str
+    partition: str
+    messages: list[bytes]
+    offsets: npt.NDArray[np.int64]
+    arrival_us: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class GatedBatch:
+    """A decoded and gated batch.
+
+    `good` has the columns asked of the contract (timestamps as Datetime[us, UTC]) plus `_row`, in offset
+    order; `rejects` has `REJECT_SCHEMA`, in offset order. `raw` stays at hand because a good row may yet turn
+    out late or in conflict and then takes its original bytes along.
+    """
+
+    raw: RawBatch
+    good: pl.DataFrame
+    rejects: pl.DataFrame
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != self.good.height + self.rejects.height:
+            raise AssertionError(
+                f"gate lost rows of {self.raw.source}[{self.raw.partition}]: {len(self.raw)} in, "
+                f"{self.good.height} good, {self.rejects.height} rejected"
+            )
