@@ -1,0 +1,1 @@
+"""Data quality: contract -> Great Expectations suite -> compiled Polars gate, quarantine, breaker, audit."""

@@ -1,0 +1,98 @@
+"""The gate: raw messages in, good rows and quarantine out, nothing lost between.
+
+A message is quarantined when it cannot be decoded (one `decode.*` code), or when it fails critical rules (all
+their codes in suite order), or when its event time is further ahead of its arrival than the contract tolerates
+(`time.future`, after the others). That last rule is the gate's own and not of the suite, as it looks at the
+arrival of the message, which is no field of it: one such row would push the watermark ahead and make all
+others late.
+
+The verdict on a message depends on the message and its arrival alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from quality.registration import Registered
+from schemas.batch import REJECT_SCHEMA, ROW, GatedBatch, RawBatch
+from schemas.decode import MAX_BYTES, Decoder
+
+FUTURE: Final = "time.future"
+"""Code of an event time too far ahead of the arrival of its message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A gated batch and, per code, how many of its messages failed: rules of every severity and `decode.*`."""
+
+    batch: GatedBatch
+    failures: dict[str, int]
+
+
+class Gate:
+    """Gates batches of one registered contract; good rows have `columns` (in contract order) and `_row`."""
+
+    def __init__(self, registered: Registered, columns: Sequence[str], *, max_bytes: int = MAX_BYTES) -> None:
+        contract = registered.contract
+        self._decoder = Decoder(contract, [*columns, *registered.columns], max_bytes=max_bytes)
+        self._good = [*(name for name in contract.field_names if name in set(columns)), ROW]
+        self._event_time = contract.event_time_field
+        self._tolerance_us = int(contract.future_tolerance_s * 1_000_000)
+        self._registered = registered
+        self._critical = sum(1 << at for at, r in enumerate(registered.rules) if r.severity == "critical")
+
+    def __call__(self, raw: RawBatch) -> GatedBatch:
+        """Gate one batch."""
+        return self.judge(raw).batch
+
+    def judge(self, raw: RawBatch) -> Judged:
+        """Gate one batch and count failures per code."""
+        decoded = self._decoder.decode(raw.messages)
+        frame = decoded.frame
+        failures = Counter(reject.code for reject in decoded.rejects)
+        reasons = {reject.row: [reject.code] for reject in decoded.rejects}
+        masks = self._registered.masks(frame)
+        future = self._future(frame, raw)
+        if masks.any() or future.any():
+            for mask, count in zip(*np.unique(masks, return_counts=True), strict=True):
+                failures.update(dict.fromkeys(self._registered.codes(int(mask)), int(count)))
+            critical = masks & np.uint64(self._critical)
+            bad = (critical != 0) | future
+            at = np.flatnonzero(bad)
+            for row, mask, ahead in zip(
+                frame[ROW].gather(at).to_list(), critical[at].tolist(), future[at].tolist(), strict=True
+            ):
+                reasons[row] = self._registered.codes(mask) + [FUTURE] * ahead
+            if future.any():
+                failures[FUTURE] = int(future.sum())
+            frame = frame.filter(pl.Series(~bad))
+        details = {reject.row: reject.detail for reject in decoded.rejects}
+        batch = GatedBatch(raw, frame[self._good], _rejects(raw, reasons, details))
+        return Judged(batch, dict(failures))
+
+    def _future(self, frame: pl.DataFrame, raw: RawBatch) -> npt.NDArray[np.bool_]:
+        times = frame[self._event_time].to_physical().to_numpy()
+        arrivals = raw.arrival_us if frame.height == len(raw) else raw.arrival_us[frame[ROW].to_numpy()]
+        ahead: npt.NDArray[np.bool_] = times > arrivals + self._tolerance_us
+        return ahead
+
+
+def _rejects(raw: RawBatch, reasons: Mapping[int, list[str]], details: Mapping[int, str]) -> pl.DataFrame:
+    rows = sorted(reasons)
+    return pl.DataFrame(
+        {
+            "offset": raw.offsets[rows],
+            "raw": [raw.messages[row] for row in rows],
+            "kind": ["quarantined"] * len(rows),
+            "reasons": [reasons[row] for row in rows],
+            "detail": [details.get(row) for row in rows],
+        },
+        schema=REJECT_SCHEMA,
+    )
