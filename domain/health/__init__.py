@@ -1,0 +1,1 @@
+"""Machine health: windowed statistics of sensor readings per entity and metric."""

@@ -1,0 +1,239 @@
+"""What happens to the good rows of one source partition, in the order in which they were read.
+
+Every row is, in this order: too old to say anything but *late*; a *duplicate* or a *conflict* of a row seen
+within the dedupe horizon; *late*; or *accepted* into windows. The counts always add up to the rows read.
+Everything here is a function of the rows and their order; where a batch was cut makes no difference.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from domain.streaming.recent_ids import CONFLICT, DUPLICATE, NEW, RecentIds
+from domain.streaming.watermark import BEGINNING, Int64, TimeBounds, cuts, running_max
+from domain.streaming.windows import TIME, Aggregation, Closed, Windows
+from schemas.batch import ROW, GatedBatch
+from schemas.errors import RecoveryError
+from schemas.outputs import ACCOUNTING, LATE, QUARANTINE
+
+IDENTITY = "_identity"
+"""Column of a row's id hash (UInt64): the last tie-breaker where rows must be put in an order."""
+
+_STATE_VERSION = 1
+_PROBE = pl.Series(["takt", "", "robot-1/7"])
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What the partition logic must know of a stream: its contract, identity column and time bounds."""
+
+    contract: str
+    """Contract and version, as in `robot.state@1`."""
+    suite_hash: str
+    id_columns: tuple[str, ...]
+    """Columns whose values together identify an event for ever."""
+    columns: dict[str, pl.DataType | type[pl.DataType]]
+    """Columns that the aggregation needs, `event_time` among them, with their types."""
+    bounds: TimeBounds
+    dedupe_us: int
+
+    def __post_init__(self) -> None:
+        if self.dedupe_us < self.bounds.reach_us:
+            raise ValueError("the dedupe horizon must reach as far back as rows are accepted")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Rows for the sinks as (output name, frame), and what windows were closed, in order."""
+
+    outputs: list[tuple[str, pl.DataFrame]]
+    closed: list[Closed]
+
+
+class PartitionLogic:
+    """Dedupe, lateness and windows of one partition."""
+
+    def __init__(self, stream: Stream, aggregation: Aggregation) -> None:
+        self._stream = stream
+        schema = pl.Schema({**stream.columns, IDENTITY: pl.UInt64})
+        self._windows = Windows(stream.bounds, aggregation, schema)
+        self._recent = RecentIds(stream.dedupe_us)
+        self._running_max = BEGINNING
+
+    @property
+    def contract(self) -> str:
+        """Contract and version of the stream."""
+        return self._stream.contract
+
+    @property
+    def bounds(self) -> TimeBounds:
+        """Time bounds of the stream."""
+        return self._stream.bounds
+
+    def on_batch(self, batch: GatedBatch) -> Outcome:
+        """Work off one gated batch."""
+        good = batch.good
+        times = good[TIME].to_physical().to_numpy()
+        before, self._running_max = running_max(times, self._running_max)
+        ids = self._identities(good)
+        verdict = self._verdicts(batch, ids, times, before)
+        late = (times < before - self._stream.bounds.reach_us) & (verdict == NEW)
+        accepted = (verdict == NEW) & ~late
+
+        rows = good.select(*self._stream.columns).with_columns(ids.alias(IDENTITY))
+        closed = self._add(rows, times, before, accepted)
+        outputs = [(ACCOUNTING.name, self._account(batch, verdict, late))]
+        if late.any():
+            behind = (before - self._stream.bounds.reach_us - times)[late]
+            outputs.append((LATE.name, self._late(batch, np.flatnonzero(late), behind)))
+        conflicts = np.flatnonzero(verdict == CONFLICT)
+        if batch.rejects.height or len(conflicts):
+            outputs.append((QUARANTINE.name, self._quarantine(batch, conflicts)))
+        return Outcome(outputs, closed)
+
+    def on_end(self) -> Outcome:
+        """End of input: results of all windows that have rows, as far as they are known."""
+        closed = self._windows.flush()
+        return Outcome([], [closed] if closed else [])
+
+    def _identities(self, good: pl.DataFrame) -> pl.Series:
+        keys = self._stream.id_columns
+        return good[keys[0]].hash() if len(keys) == 1 else good.select(keys).hash_rows()
+
+    def _verdicts(
+        self, batch: GatedBatch, ids: pl.Series, times: Int64, before: Int64
+    ) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+        messages = batch.raw.messages
+        if batch.good.height < len(messages):
+            messages = [messages[i] for i in batch.good[ROW].to_list()]
+        payloads = pl.Series(messages, dtype=pl.Binary).hash().to_numpy()
+        reachable = times >= before - self._stream.dedupe_us
+        if reachable.all():
+            return self._recent.judge(ids.to_numpy(), payloads, times, before)
+        verdict = np.full(len(times), NEW, dtype=np.uint8)
+        verdict[reachable] = self._recent.judge(
+            ids.to_numpy()[reachable], payloads[reachable], times[reachable], before[reachable]
+        )
+        return verdict
+
+    def _add(
+        self,
+        rows: pl.DataFrame,
+        times: Int64,
+        before: Int64,
+        accepted: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    ) -> list[Closed]:
+        after = np.append(before[1:], self._running_max)
+        edges = [0, *(i + 1 for i in cuts(times, before, self._stream.bounds)), len(times)]
+        keep = None if accepted.all() else pl.Series(accepted)
+        closed = []
+        for start, end in itertools.pairwise(edges):
+            if start == end:
+                continue
+            part = rows[start:end] if keep is None else rows[start:end].filter(keep[start:end])
+            done = self._windows.add(part, int(after[end - 1]))
+            if done:
+                closed.append(done)
+        return closed
+
+    def _account(
+        self,
+        batch: GatedBatch,
+        verdict: np.ndarray[tuple[int], np.dtype[np.uint8]],
+        late: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    ) -> pl.DataFrame:
+        counts = np.bincount(verdict, minlength=3)
+        begun = self._running_max != BEGINNING
+        row = {
+            "source": batch.raw.source,
+            "partition": batch.raw.partition,
+            "first_offset": int(batch.raw.offsets[0]),
+            "last_offset": int(batch.raw.offsets[-1]),
+            "rows_in": len(batch.raw),
+            "good": int(counts[NEW] - late.sum()),
+            "quarantined": batch.rejects.height,
+            "late": int(late.sum()),
+            "duplicates": int(counts[DUPLICATE]),
+            "conflicts": int(counts[CONFLICT]),
+            "max_event_time": self._running_max if begun else None,
+            "final_until": self._stream.bounds.final_until(self._running_max) if begun else None,
+        }
+        times = ("max_event_time", "final_until")
+        frame = pl.DataFrame([row], schema=ACCOUNTING.schema | dict.fromkeys(times, pl.Int64))
+        return frame.with_columns(pl.col(name).cast(ACCOUNTING.schema[name]) for name in times)
+
+    def _origin(self, batch: GatedBatch, positions: Int64) -> dict[str, object]:
+        rows = batch.good[ROW].to_numpy()[positions]
+        return {
+            "source": batch.raw.source,
+            "partition": batch.raw.partition,
+            "offset": batch.raw.offsets[rows],
+            "raw": [batch.raw.messages[i] for i in rows.tolist()],
+        }
+
+    def _late(self, batch: GatedBatch, positions: Int64, behind_us: Int64) -> pl.DataFrame:
+        columns = {
+            **self._origin(batch, positions),
+            TIME: batch.good[TIME][positions],
+            "late_by_s": behind_us / 1e6,
+            "contract": self._stream.contract,
+        }
+        return pl.DataFrame(columns, schema=LATE.schema)
+
+    def _quarantine(self, batch: GatedBatch, conflicts: Int64) -> pl.DataFrame:
+        parts = [
+            batch.rejects.with_columns(
+                pl.lit(batch.raw.source).alias("source"), pl.lit(batch.raw.partition).alias("partition")
+            )
+        ]
+        if len(conflicts):
+            ids = batch.good.select(self._stream.id_columns)[conflicts].rows()
+            columns = {
+                **self._origin(batch, conflicts),
+                "kind": "conflict",
+                "reasons": [["identity.conflict"]] * len(conflicts),
+                "detail": [f"{'/'.join(map(str, i))} was seen before with other content" for i in ids],
+            }
+            parts.append(pl.DataFrame(columns, schema_overrides={"raw": pl.Binary}))
+        return (
+            pl.concat(parts, how="diagonal")
+            .with_columns(
+                pl.lit(self._stream.contract).alias("contract"),
+                pl.lit(self._stream.suite_hash).alias("suite_hash"),
+            )
+            .select(QUARANTINE.schema.keys())
+            .sort("offset")
+        )
+
+    def snapshot(self) -> bytes:
+        """State as MessagePack of primitives and Arrow bytes."""
+        state = {
+            "version": _STATE_VERSION,
+            "hash_probe": _PROBE.hash().to_list(),
+            "running_max": self._running_max,
+            "recent": self._recent.snapshot(self._running_max),
+            "windows": self._windows.snapshot(),
+        }
+        return msgspec.msgpack.encode(state)
+
+    def restore(self, data: bytes) -> None:
+        """Take up a snapshot; a snapshot of another version or hash function is refused."""
+        state = msgspec.msgpack.decode(data)
+        if state["version"] != _STATE_VERSION:
+            raise RecoveryError(
+                f"state of {self._stream.contract} has version {state['version']}, this is {_STATE_VERSION}",
+                fix="finish the run with the version of Takt that began it, or start a new run",
+            )
+        if state["hash_probe"] != _PROBE.hash().to_list():
+            raise RecoveryError(
+                f"state of {self._stream.contract} holds id hashes of another version of Polars",
+                fix="resume with the Polars version of the lock file that the run began with, or start a new run",
+            )
+        self._running_max = state["running_max"]
+        self._recent.restore(state["recent"])
+        self._windows.restore(state["windows"])

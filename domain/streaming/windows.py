@@ -1,0 +1,149 @@
+"""Tumbling event-time windows over the rows of one partition, emitted on time and once more when final.
+
+`Windows` keeps rows that later ones could still precede and hands them to an `Aggregation` in two ways: *fold*
+for rows below the horizon, which nothing can precede any more, and *peek*, a look ahead that changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import polars as pl
+
+from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.watermark import BEGINNING, TimeBounds
+
+TIME = "event_time"
+"""Column of event time in all rows: Datetime[us, UTC]."""
+WINDOW_START = "window_start"
+"""Column of the window's start in all results: Int64 microseconds."""
+
+_END = 2**62  # microseconds: beyond any event time
+_FOLD_ROWS = 65_536  # rows below the horizon are folded in lots: one group-by per poll would be mostly overhead
+
+
+class Aggregation(Protocol):
+    """Turns rows into one or more result rows per window. A pure function of the set of rows folded.
+
+    Results carry `window_start` (Int64 us) and are sorted by their key, so that equal rows in give equal bytes
+    out. Rows come unsorted; an aggregation that needs an order sorts by event time and its own tie-breakers.
+    """
+
+    def fold(self, rows: pl.DataFrame) -> None:
+        """Take in rows; every later call, of any method, brings only rows that belong behind them."""
+        ...
+
+    def peek(self, pending: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
+        """Results of windows that start in [start, end), of the rows folded and pending; changes nothing."""
+        ...
+
+    def close(self, end: int) -> pl.DataFrame:
+        """Final results of all windows that end at or before `end`, which are then forgotten."""
+        ...
+
+    def snapshot(self) -> dict[str, bytes]:
+        """State as named Arrow bytes."""
+        ...
+
+    def restore(self, state: dict[str, bytes]) -> None:
+        """Take up a snapshot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What a stretch of rows closed.
+
+    `on_time_until` and `final_until` are window ends in microseconds up to which all results were given;
+    `on_time` and `final` are the results of windows newly due and newly final.
+    """
+
+    on_time_until: int
+    final_until: int
+    on_time: pl.DataFrame
+    final: pl.DataFrame
+
+
+class Windows:
+    """The windows of one partition."""
+
+    def __init__(self, bounds: TimeBounds, aggregation: Aggregation, schema: pl.Schema) -> None:
+        self._bounds = bounds
+        self._aggregation = aggregation
+        self._schema = schema
+        self._pending: list[pl.DataFrame] = []
+        self._pending_rows = 0
+        self._on_time_until = BEGINNING
+        self._final_until = BEGINNING
+
+    def add(self, rows: pl.DataFrame, running_max: int) -> Closed | None:
+        """Add accepted rows, after which the running maximum is `running_max`; what they closed, if anything."""
+        if rows.height:
+            self._pending.append(rows)
+            self._pending_rows += rows.height
+        on_time = max(self._bounds.on_time_until(running_max), self._on_time_until)
+        final = max(self._bounds.final_until(running_max), self._final_until)
+        if on_time == self._on_time_until and final == self._final_until:
+            if self._pending_rows > _FOLD_ROWS:
+                self._fold(running_max - self._bounds.reach_us)
+            return None
+        return self._close(on_time, final, running_max - self._bounds.reach_us)
+
+    def flush(self) -> Closed | None:
+        """End of input: on-time results of every window that has rows. None of them becomes final."""
+        pending = self._take()
+        rest = self._aggregation.peek(pending, self._on_time_until, _END)
+        self._keep(pending)
+        if rest.height == 0:
+            return None
+        self._on_time_until = int(rest[WINDOW_START].to_numpy().max()) + self._bounds.window_us
+        return Closed(self._on_time_until, self._final_until, rest, rest.clear())
+
+    def _close(self, on_time: int, final: int, horizon: int) -> Closed:
+        self._fold(horizon)
+        pending = self._take()
+        early = pending.filter(pending[TIME].to_physical() < on_time)
+        due = self._aggregation.peek(early, self._on_time_until, on_time)
+        self._keep(pending)
+        closed = Closed(on_time, final, due, self._aggregation.close(final))
+        self._on_time_until, self._final_until = on_time, final
+        return closed
+
+    def _fold(self, horizon: int) -> None:
+        rows = self._take()
+        settled = rows[TIME].to_physical() < horizon
+        self._aggregation.fold(rows.filter(settled))
+        self._keep(rows.filter(~settled))
+
+    def _take(self) -> pl.DataFrame:
+        rows = pl.concat(self._pending) if self._pending else pl.DataFrame(schema=self._schema)
+        self._pending, self._pending_rows = [], 0
+        return rows
+
+    def _keep(self, rows: pl.DataFrame) -> None:
+        if rows.height:
+            self._pending, self._pending_rows = [rows], rows.height
+
+    def snapshot(self) -> dict[str, bytes | int]:
+        """State as named primitives and Arrow bytes."""
+        rows = self._take()
+        self._keep(rows)
+        state: dict[str, bytes | int] = {
+            f"aggregation.{name}": data for name, data in self._aggregation.snapshot().items()
+        }
+        return state | {"pending": to_bytes(rows), "on_time": self._on_time_until, "final": self._final_until}
+
+    def restore(self, state: dict[str, bytes | int]) -> None:
+        """Take up a snapshot."""
+        self._keep(from_bytes(_bytes(state["pending"])))
+        self._on_time_until = int(state["on_time"])
+        self._final_until = int(state["final"])
+        prefix = "aggregation."
+        self._aggregation.restore({k.removeprefix(prefix): _bytes(v) for k, v in state.items() if k.startswith(prefix)})
+
+
+def _bytes(value: bytes | int) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError(f"stored state is damaged: bytes expected, found {type(value).__name__}")
+    return value

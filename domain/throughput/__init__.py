@@ -1,0 +1,1 @@
+"""How much work robots, zones and sites do: counters, exposure, rates, service times."""

@@ -1,0 +1,1 @@
+"""Simulated plants with known truth: what the estimates are held against."""
