@@ -1,0 +1,1 @@
+"""Where results go: the DuckLake lake and Kafka, each one transaction per epoch."""

@@ -1,0 +1,1 @@
+"""Kafka output: one transaction per epoch, every delivery report checked."""

@@ -1,0 +1,138 @@
+"""What a Kafka client hears about its link to the brokers, turned into clear errors within bounded time.
+
+librdkafka reconnects by itself for ever and tells only a callback. `Link` is that callback; its owner calls
+`check` after each poll.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Protocol
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+
+from schemas.errors import TaktError
+from sinks.kafka.connection import KafkaConnection
+
+_log = structlog.get_logger()
+
+# librdkafka writes to standard error unless it is given a logger.
+_CLIENT_LOG = logging.getLogger("librdkafka")
+_CLIENT_LOG.addHandler(logging.NullHandler())
+
+_ASK_S = 1.0
+_DENIED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+_WRONG_LOGIN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 public constants
+
+
+class _Client(Protocol):
+    def poll(self, timeout: float = ...) -> Any: ...
+    def list_topics(self, topic: str = ..., timeout: float = ...) -> Any: ...
+
+
+class Link:
+    """State of one client's link; raises `error`, which is SourceError or SinkError."""
+
+    def __init__(self, connection: KafkaConnection, error: type[TaktError], name: str) -> None:
+        self._connection = connection
+        self._error = error
+        self._name = name
+        self._was_up = False
+        self._down_since: float | None = None
+        self._last = "no answer"
+        self._refused: str | None = None
+
+    def config(self) -> dict[str, Any]:
+        """Configuration of a client that reports to this link."""
+        return {**self._connection.config(), "error_cb": self.on_error, "logger": _CLIENT_LOG}
+
+    @property
+    def down(self) -> bool:
+        """Whether all brokers are away at the moment, as far as is known."""
+        return self._down_since is not None
+
+    def on_error(self, error: KafkaError) -> None:
+        """Take a client-wide error; called by librdkafka from within a poll."""
+        code = error.code()
+        told, self._last = self._last, error.str()
+        if code in _WRONG_LOGIN or (code == KafkaError._SSL and not self._was_up):  # noqa: SLF001
+            self._refused = error.str()
+        elif code == KafkaError._ALL_BROKERS_DOWN and self._down_since is None:  # noqa: SLF001
+            self._down_since = time.monotonic()
+            _log.warning("kafka.brokers_down", client=self._name, bootstrap=self._connection.bootstrap)
+        elif told != self._last:
+            _log.info("kafka.client_error", client=self._name, error=self._last)
+
+    def heard(self) -> None:
+        """Take note that a broker answered."""
+        self._was_up = True
+        if self._down_since is not None:
+            silence = time.monotonic() - self._down_since
+            _log.info("kafka.brokers_back", client=self._name, silence_s=round(silence, 1))
+            self._down_since = None
+
+    def no_answer(self, error: KafkaError) -> None:
+        """Take note of a request that was not answered; the callback tells more of the cause."""
+        _log.debug("kafka.no_answer", client=self._name, error=error.str())
+
+    def check_login(self) -> None:
+        """Raise when the brokers refused the login or the certificates did not match."""
+        if self._refused is not None:
+            raise self._error(
+                f"{self._name}: Kafka at {self._connection.bootstrap} refused the connection: {self._refused}",
+                fix="correct kafka.security, mechanism, username, TAKT_KAFKA__PASSWORD and the certificate files",
+            )
+
+    def check(self) -> None:
+        """Raise when the brokers refused the login, or have been away for longer than `max_silence_s`."""
+        self.check_login()
+        if self._down_since is None:
+            return
+        silence = time.monotonic() - self._down_since
+        if silence > self._connection.max_silence_s:
+            raise self.unreachable(silence)
+
+    def unreachable(self, seconds: float) -> TaktError:
+        """The error for brokers that did not answer for `seconds`."""
+        return self._error(
+            f"{self._name}: no Kafka broker at {self._connection.bootstrap} for {seconds:.0f} s ({self._last})",
+            fix="start the broker or correct kafka.bootstrap, then start the flow again: it goes on where it stopped",
+        )
+
+    def partitions(self, client: _Client, topic: str) -> list[int]:
+        """Partition numbers of a topic; waits `wait_s` for the brokers.
+
+        Raises `error` when they do not answer, refuse the login, or the topic is missing or not allowed.
+        """
+        start = time.monotonic()
+        while (passed := time.monotonic() - start) < self._connection.wait_s:
+            client.poll(0)
+            self.check()
+            try:
+                found = client.list_topics(topic, timeout=min(_ASK_S, self._connection.wait_s - passed))
+            except KafkaException as failure:
+                self.no_answer(failure.args[0])
+                continue
+            self.heard()
+            return self._partition_numbers(found.topics[topic], topic)
+        raise self.unreachable(self._connection.wait_s)
+
+    def _partition_numbers(self, metadata: Any, topic: str) -> list[int]:
+        if metadata.error is None:
+            return sorted(metadata.partitions)
+        if metadata.error.code() in _DENIED:
+            raise self.denied(topic, "Describe")
+        raise self._error(
+            f"{self._name}: topic {topic!r} at {self._connection.bootstrap}: {metadata.error.str()}",
+            fix=f"create it: kafka-topics.sh --create --topic {topic} --partitions N, or correct its name",
+        )
+
+    def denied(self, topic: str, right: str) -> TaktError:
+        """The error for an operation on a topic that the brokers' ACLs do not allow."""
+        who = self._connection.username or "ANONYMOUS"
+        return self._error(
+            f"{self._name}: user {who} is not allowed {right} on topic {topic!r}",
+            fix=f"kafka-acls.sh --add --allow-principal User:{who} --operation {right} --topic {topic}",
+        )

@@ -1,0 +1,69 @@
+"""Make the topics that a flow writes, where they are missing and the brokers allow it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # public, but not in its __all__
+
+from schemas.errors import SinkError
+from sinks.kafka.connection import KafkaConnection
+from sinks.kafka.link import Link
+
+_ASK_S = 1.0
+_PAUSE_S = 0.1
+
+
+def ensure_topics(connection: KafkaConnection, partitions: Mapping[str, int]) -> list[str]:
+    """Create each topic that is missing, with its number of partitions; returns those that were.
+
+    A topic that exists stays as it is. Raises SinkError when no broker answers within `wait_s` or they refuse.
+    """
+    link = Link(connection, SinkError, "topics")
+    admin = AdminClient(link.config())
+    missing = [topic for topic in partitions if topic not in _existing(admin, link, connection)]
+    if not missing:
+        return []
+    # Replication is the brokers' default.
+    wanted = [NewTopic(topic, num_partitions=partitions[topic]) for topic in missing]
+    for topic, created in admin.create_topics(wanted, operation_timeout=connection.wait_s).items():
+        try:
+            created.result()
+        except KafkaException as failure:
+            if failure.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _refused(failure.args[0], topic, partitions[topic], connection) from failure
+    limit = time.monotonic() + connection.wait_s
+    while not _existing(admin, link, connection).issuperset(missing):
+        if time.monotonic() > limit:
+            raise link.unreachable(connection.wait_s)
+        time.sleep(_PAUSE_S)
+    return missing
+
+
+def existing_topics(connection: KafkaConnection) -> set[str]:
+    """Names of all topics. Raises SinkError when no broker answers within `wait_s` or they refuse the login."""
+    link = Link(connection, SinkError, "topics")
+    return _existing(AdminClient(link.config()), link, connection)
+
+
+def _existing(admin: AdminClient, link: Link, connection: KafkaConnection) -> set[str]:
+    """Names of all topics: asking for one by name may create it."""
+    limit = time.monotonic() + connection.wait_s
+    while time.monotonic() < limit:
+        admin.poll(0)
+        link.check()
+        try:
+            return set(admin.list_topics(timeout=_ASK_S).topics)
+        except KafkaException as failure:
+            link.no_answer(failure.args[0])
+    raise link.unreachable(connection.wait_s)
+
+
+def _refused(error: KafkaError, topic: str, partitions: int, connection: KafkaConnection) -> SinkError:
+    return SinkError(
+        f"topic {topic!r} is missing and Kafka at {connection.bootstrap} did not let user "
+        f"{connection.username or 'ANONYMOUS'} create it: {error.str()}",
+        fix=f"have it made: kafka-topics.sh --create --topic {topic} --partitions {partitions}",
+    )

@@ -1,0 +1,1 @@
+"""The lake: DuckLake tables, views and comments, and the writer that commits one epoch at a time."""
