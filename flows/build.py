@@ -1,0 +1,119 @@
+"""From settings to a flow that can run: sources, gates, estimators and sinks put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.outputs import Sink
+
+from domain.streaming.partition import Stream
+from domain.streaming.watermark import TimeBounds
+from flows.audit import Audit
+from flows.estimators import Rows
+from flows.kafka import connection, topics
+from flows.kinds import kind_of
+from flows.recovery import Run
+from flows.settings import FileSource as FileSettings
+from flows.settings import Settings
+from flows.sources.files import PARTITION, FileSource, FileSourceOptions
+from flows.sources.kafka import KafkaSource, KafkaSourceOptions
+from flows.throughput import Input, wire
+from flows.valve import Valves
+from quality.breaker import BreakerRule
+from quality.gate import Gate
+from quality.registration import Registered, register
+from schemas.batch import RawBatch
+from schemas.registry import find_contract
+from sinks.kafka.sink import KafkaSink
+from sinks.kafka.topics import ensure_topics
+from sinks.lake.catalog import LakeLocation
+from sinks.lake.meta import ContractRecord
+from sinks.lake.sink import LakeSink
+
+FLOW = "throughput"
+
+
+def lake_location(settings: Settings) -> LakeLocation:
+    """Where the lake of these settings is."""
+    postgres = settings.lake.postgres
+    return LakeLocation(settings.lake.folder, postgres.get_secret_value() if postgres else None)
+
+
+def build(settings: Settings, run: Run, audit: Audit | None = None) -> Dataflow:
+    """The throughput flow of these settings, audited or not. Raises a TaktError that names what is missing."""
+    gates = {name: register(find_contract(s.contract, settings.contracts)) for name, s in settings.sources.items()}
+    inputs = [_input(name, settings, gates[name], run, audit) for name in settings.sources]
+    findings = audit.findings(follow=_endless(settings)) if audit else None
+    return wire(FLOW, inputs, _sinks(settings, run, gates.values()), findings)
+
+
+def _endless(settings: Settings) -> bool:
+    """Whether any source never ends."""
+    return any(s.follow if isinstance(s, FileSettings) else not s.stop_at_end for s in settings.sources.values())
+
+
+def _input(name: str, settings: Settings, registered: Registered, run: Run, audit: Audit | None) -> Input:
+    contract = registered.contract
+    kind = kind_of(contract.key, name)
+    valves = Valves(settings.breaker.pause_s)
+    source, partitions, key = _source(name, settings, run, valves)
+    time = settings.time
+    bounds = TimeBounds(_us(time.window_s), _us(time.disorder_s), _us(time.lateness_s))
+    spec = Stream(
+        contract=contract.key,
+        suite_hash=registered.suite_hash,
+        id_columns=contract.idempotency_key,
+        columns=kind.columns,
+        bounds=bounds,
+        dedupe_us=_us(time.dedupe_s),
+    )
+    gate = Gate(registered, tuple({*kind.columns, *contract.idempotency_key}))
+    return Input(
+        name=name,
+        source=source,
+        partitions=partitions,
+        key=key,
+        kind=kind,
+        gate=audit.gate(gate, registered, key) if audit else gate,
+        stream=spec,
+        valves=valves,
+        breaker=BreakerRule(settings.breaker.block_rows, settings.breaker.ratio, settings.breaker.leap),
+        idle_polls=max(1, round(time.idle_after_s)),
+    )
+
+
+def _source(
+    name: str, settings: Settings, run: Run, valves: Valves
+) -> tuple[Source[RawBatch], tuple[str, ...], Callable[[RawBatch], str]]:
+    chosen = settings.sources[name]
+    if isinstance(chosen, FileSettings):
+        source = FileSource(FileSourceOptions(name, chosen.path, chosen.follow, run.started_us), valves)
+        return source, (PARTITION,), lambda _: PARTITION
+    options = KafkaSourceOptions(
+        name=name,
+        topic=chosen.topic,
+        group=settings.kafka.group if settings.kafka else "",
+        start=chosen.start,
+        stop_at_end=chosen.stop_at_end,
+    )
+    topic = KafkaSource(connection(settings), options, valves)
+    return topic, tuple(topic.list_parts()), lambda raw: raw.partition
+
+
+def _sinks(settings: Settings, run: Run, gates: Iterable[Registered]) -> dict[str, Sink[tuple[str, Rows]]]:
+    records = [ContractRecord(g.contract.key, g.suite_hash, g.suite_json) for g in gates]
+    sinks: dict[str, Sink[tuple[str, Rows]]] = {
+        "lake": LakeSink(lake_location(settings), run.run_id, FLOW, contracts=records)
+    }
+    if settings.kafka is not None:
+        kafka, names = connection(settings), topics(settings)
+        ensure_topics(kafka, dict.fromkeys(names.values(), 1))
+        since_ms = run.started_us // 1000
+        sinks["kafka"] = KafkaSink(kafka, names, run.run_id, FLOW, since_ms=since_ms, eager=settings.output.eager)
+    return sinks
+
+
+def _us(seconds: float) -> int:
+    return round(seconds * 1e6)

@@ -1,0 +1,51 @@
+"""All commands in one application, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import structlog
+import typer
+from rich.console import Console
+
+from flows.cli import audit, demo, doctor, ingest, lake, quarantine, run, simulate
+from schemas.errors import TaktError
+
+FAILED = 1
+INTERRUPTED = 130
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class App(typer.Typer):
+    """Prints a TaktError as what was wrong and how to mend it, without a traceback."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command."""
+        # Logs must not mix with what commands print.
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        try:
+            return super().__call__(*args, **kwargs)
+        except TaktError as error:
+            err.print(f"[red]error:[/] {_plain(error.what)}")
+            err.print(f"[green]  fix:[/] {_plain(error.fix)}")
+            sys.exit(FAILED)
+        except KeyboardInterrupt:
+            err.print("stopped; the next start goes on where this one ended")
+            sys.exit(INTERRUPTED)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+app = App(
+    name="takt",
+    help="Keep robots, stock and suppliers in step with demand.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for module in (demo, run, ingest, simulate, lake, quarantine, audit, doctor):
+    module.register(app)

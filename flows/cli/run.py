@@ -1,0 +1,24 @@
+"""`takt run`: run the flow of the settings."""
+
+from __future__ import annotations
+
+import typer
+
+from flows.cli.common import SettingsFile, out, settings_from
+from flows.cli.summary import accounting_table
+from flows.run import run as run_flow
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(name="run", epilog="Example: [bold]takt run --settings takt.toml[/]")(run)
+
+
+def run(settings: SettingsFile = None) -> None:
+    """Run the throughput flow: until its files end, or until it is stopped.
+
+    Stop it with Ctrl-C or SIGTERM at any time; the next start goes on exactly where it stopped.
+    """
+    chosen = settings_from(settings)
+    run_flow(chosen)
+    out.print(accounting_table(chosen))

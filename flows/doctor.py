@@ -1,0 +1,131 @@
+"""Is everything a flow needs in place? Each check says what it found, or raises the error that names the fix."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from flows.build import lake_location
+from flows.kafka import connection, topics
+from flows.recovery import demand_private
+from flows.settings import FileSource, KafkaSource, Settings
+from quality.registration import register
+from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError, TaktError
+from schemas.registry import find_contract
+from sinks.kafka.topics import existing_topics
+from sinks.lake.catalog import connect
+
+_PINNED = {"bytewax": "0.21.1", "duckdb": "1.5.5", "duckdb-extension-ducklake": "1.5.5"}
+_LOW_SPACE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Outcome of one check: what was found, or the error."""
+
+    check: str
+    found: str
+    error: TaktError | None = None
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Run all checks, each whatever the others say."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("versions", _versions),
+        ("contracts", _contracts),
+        ("sources", _sources),
+        ("recovery", _recovery),
+        ("lake", _lake),
+        ("disk space", _space),
+        ("kafka", _kafka),
+    ]
+    for name, check in checks:
+        try:
+            yield Finding(name, check(settings))
+        except TaktError as error:
+            yield Finding(name, error.what, error)
+
+
+def _versions(_: Settings) -> str:
+    wrong = [f"{name} {version(name)} (needs {need})" for name, need in _PINNED.items() if version(name) != need]
+    if wrong:
+        raise SettingsError(f"versions that were never tested: {', '.join(wrong)}", fix="run `uv sync --frozen`")
+    names = ("bytewax", "polars", "duckdb", "confluent-kafka")
+    return f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def _contracts(settings: Settings) -> str:
+    keys = sorted({source.contract for source in settings.sources.values()})
+    rules = [f"{key} ({len(register(find_contract(key, settings.contracts)).rules)} rules)" for key in keys]
+    return ", ".join(rules) or "none in use"
+
+
+def _sources(settings: Settings) -> str:
+    if not settings.sources:
+        raise SettingsError("there are no sources", fix="add a [sources.NAME] section; see docs/how-to/first-flow.md")
+    found = []
+    for name, source in settings.sources.items():
+        if isinstance(source, FileSource):
+            if not source.path.exists():
+                raise SourceError(f"source {name!r}: {source.path} does not exist", fix=f"correct sources.{name}.path")
+            found.append(f"{name}: {source.path}")
+        else:
+            found.append(f"{name}: topic {source.topic}")
+    return ", ".join(found)
+
+
+def _recovery(settings: Settings) -> str:
+    folder = settings.recovery.folder
+    if not folder.exists():
+        _demand_parent(folder, RecoveryError)
+        return f"{folder} will be made at the first start"
+    demand_private(folder)
+    return f"{folder} is private"
+
+
+def _lake(settings: Settings) -> str:
+    location = lake_location(settings)
+    if not location.postgres and not location.sqlite.exists():
+        _demand_parent(settings.lake.folder, SinkError)
+        return f"{location} will be made at the first start"
+    connect(location, read_only=True).close()
+    return f"{location} opens"
+
+
+def _space(settings: Settings) -> str:
+    place = _nearest(settings.lake.folder)
+    free = shutil.disk_usage(place).free
+    if free < _LOW_SPACE:
+        raise SinkError(f"only {free >> 20} MiB free at {place}", fix="make room, or move lake.folder to another disk")
+    return f"{free >> 30} GiB free at {place}"
+
+
+def _kafka(settings: Settings) -> str:
+    if settings.kafka is None:
+        return "not in use"
+    present = existing_topics(connection(settings))
+    wanted = [s.topic for s in settings.sources.values() if isinstance(s, KafkaSource)]
+    missing = sorted(set(wanted) - present)
+    if missing:
+        raise SourceError(
+            f"topics {', '.join(missing)} do not exist at {settings.kafka.bootstrap}",
+            fix="create them, or correct names",
+        )
+    to_make = sorted(set(topics(settings).values()) - present)
+    return f"{settings.kafka.bootstrap} answers" + (f"; will make {', '.join(to_make)}" if to_make else "")
+
+
+def _demand_parent(folder: Path, error: type[TaktError]) -> None:
+    place = _nearest(folder)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise error(f"{folder} cannot be made: {place} is not writable", fix=f"chown or chmod {place}, or move it")
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())

@@ -1,0 +1,82 @@
+"""Estimators as the estimate step drives them: merged windows in, rows of outputs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import polars as pl
+
+from domain.streaming.timeline import Release, Stage
+from domain.throughput.estimates import ThroughputEstimator
+from domain.throughput.levels import levels
+from domain.throughput.rate import RateModel
+from domain.throughput.service_time import ServiceModel, ServiceTimeEstimator
+from domain.throughput.stages import Stages
+from schemas.outputs import SERVICE_TIME, THROUGHPUT, Output
+
+Rows = tuple[str, pl.DataFrame]
+"""Rows for the sinks: output name and frame."""
+
+
+class Estimator(Protocol):
+    """Learns from merged windows of all partitions."""
+
+    def on_releases(self, releases: Sequence[Release]) -> list[Rows]:
+        """Rows that follow from windows as a timeline releases them, none twice at one stage.
+
+        They do not depend on how releases are cut into calls.
+        """
+        ...
+
+    def snapshot(self) -> bytes:
+        """State as bytes."""
+        ...
+
+    def restore(self, data: bytes) -> None:
+        """Take up a snapshot."""
+        ...
+
+
+class StagedEstimator:
+    """Estimates of windows on time and final."""
+
+    def __init__(
+        self, output: Output, stages: Stages[Any], rows: Callable[[Sequence[pl.DataFrame]], pl.DataFrame]
+    ) -> None:
+        """`rows` makes what `stages` learns from of all partitions' partials of some windows."""
+        self._output = output
+        self._stages = stages
+        self._rows = rows
+
+    def on_releases(self, releases: Sequence[Release]) -> list[Rows]:
+        """Estimates that follow from windows as they are released, in that order, in one frame."""
+        partials: dict[Stage, list[pl.DataFrame]] = {}
+        for release in releases:
+            partials.setdefault(release.stage, []).extend(release.partials)
+        rows = {stage: self._rows(parts) for stage, parts in partials.items()}
+        estimates = self._stages.run([(release.stage, release.window_start) for release in releases], rows)
+        return [(self._output.name, estimates)] if estimates.height else []
+
+    def snapshot(self) -> bytes:
+        """State as bytes."""
+        return self._stages.snapshot()
+
+    def restore(self, data: bytes) -> None:
+        """Take up a snapshot."""
+        self._stages.restore(data)
+
+
+class RobotEstimator(StagedEstimator):
+    """Throughput of robots, zones and sites from windows of robot.state."""
+
+    def __init__(self, window_us: int, contract: str) -> None:
+        stages = ThroughputEstimator(RateModel(), window_us, contract)
+        super().__init__(THROUGHPUT, stages, lambda partials: levels(pl.concat(partials)))
+
+
+class TaskEstimator(StagedEstimator):
+    """Service times of zones from windows of task."""
+
+    def __init__(self, window_us: int, contract: str) -> None:
+        super().__init__(SERVICE_TIME, ServiceTimeEstimator(ServiceModel(), window_us, contract), pl.concat)

@@ -1,0 +1,33 @@
+"""Kafka parts of a flow, from settings."""
+
+from __future__ import annotations
+
+from flows.settings import Settings
+from schemas.errors import SettingsError
+from sinks.kafka.connection import KafkaConnection
+
+
+def connection(settings: Settings) -> KafkaConnection:
+    """How to reach Kafka. Raises SettingsError where the settings have no [kafka] section."""
+    kafka = settings.kafka
+    if kafka is None:
+        raise SettingsError("there is no [kafka] section", fix='add one: [kafka] bootstrap = "host:9092"')
+    return KafkaConnection(
+        bootstrap=kafka.bootstrap,
+        security=kafka.security,
+        mechanism=kafka.mechanism,
+        username=kafka.username,
+        password=kafka.password.get_secret_value() if kafka.password else None,
+        ca_file=kafka.ca_file,
+        certificate_file=kafka.certificate_file,
+        key_file=kafka.key_file,
+        key_password=kafka.key_password.get_secret_value() if kafka.key_password else None,
+        wait_s=kafka.broker_wait_s,
+        max_silence_s=kafka.max_silence_s,
+    )
+
+
+def topics(settings: Settings) -> dict[str, str]:
+    """Topic names by the `topic` of an output."""
+    names = settings.topics
+    return {"estimates": names.estimates, "signals": names.signals, "quarantine": names.quarantine}

@@ -1,0 +1,83 @@
+"""What Takt does with each kind of event: which columns it needs, how windows are made, what they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from domain.health import sensor_windows
+from domain.streaming.windows import Aggregation
+from domain.throughput import counters, robot_windows, task_windows
+from flows.estimators import Estimator, RobotEstimator, TaskEstimator
+from schemas.errors import SettingsError
+from schemas.outputs import ROBOT_WINDOW, SENSOR_WINDOW, Output
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How results of a partition become rows of an output.
+
+    `finish` makes the columns of `output` but for contract, window_end, revision and final; `key` identifies a row.
+    """
+
+    output: Output
+    key: tuple[str, ...]
+    finish: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How one event type is worked off."""
+
+    name: str
+    columns: dict[str, pl.DataType | type[pl.DataType]]
+    aggregation: Callable[[int], Aggregation]
+    """Makes the aggregation for a window length in microseconds."""
+    published: Published | None
+    """How a partition's results are published as they are; None where only estimates are."""
+    estimator: Callable[[int, str], Estimator] | None
+    """Makes the estimator that learns from windows of all partitions, for a window length and a contract."""
+
+
+def _as_it_is(results: pl.DataFrame) -> pl.DataFrame:
+    return results
+
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            name="robot.state",
+            columns=robot_windows.COLUMNS,
+            aggregation=robot_windows.RobotWindows,
+            published=Published(ROBOT_WINDOW, counters.KEY, counters.finish),
+            estimator=RobotEstimator,
+        ),
+        Kind(
+            name="task",
+            columns=task_windows.COLUMNS,
+            aggregation=task_windows.TaskWindows,
+            published=None,
+            estimator=TaskEstimator,
+        ),
+        Kind(
+            name="sensor.reading",
+            columns=sensor_windows.COLUMNS,
+            aggregation=sensor_windows.SensorWindows,
+            published=Published(SENSOR_WINDOW, sensor_windows.KEY, _as_it_is),
+            estimator=None,
+        ),
+    )
+}
+
+
+def kind_of(contract: str, source: str) -> Kind:
+    """The kind of a contract, by its name; SettingsError where no flow knows it."""
+    name = contract.partition("@")[0]
+    if name not in KINDS:
+        raise SettingsError(
+            f"sources.{source}.contract: no flow works on {name!r}", fix=f"use one of: {', '.join(sorted(KINDS))}"
+        )
+    return KINDS[name]

@@ -1,0 +1,182 @@
+"""The recovery store: private, bound to one run, and free of dead snapshots before each resume.
+
+Bytewax writes snapshots of an epoch before the epoch is complete. A killed run therefore leaves rows of an
+epoch that never happened; after the next start they may lie below the new resume epoch and be loaded as if
+they were real. `prune` removes them while the flow is stopped.
+
+Snapshots are pickles: whoever can write the folder runs code in the flow. The folder must belong to the user
+who runs the flow and be closed to everybody else, or the flow refuses to start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+from bytewax.recovery import RecoveryConfig, init_db_dir
+
+from schemas.errors import RecoveryError
+
+_RUN_FILE = "run.json"
+_LOCK_FILE = "lock"
+_STORE = "bytewax"
+_PARTITIONS = 1
+_FORMAT = 1
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Identity of a run: everything it writes, to store, lake and topics, carries `run_id`."""
+
+    run_id: str
+    flow: str
+    started_us: int
+    """When the run was first started, in microseconds since the epoch: the arrival time of file rows."""
+    format: int = _FORMAT
+
+
+@contextmanager
+def opened(folder: Path, *, flow: str, now_us: int) -> Iterator[tuple[Run, RecoveryConfig, bool]]:
+    """Open, or create, the recovery store of a flow for as long as the flow runs.
+
+    Yields the run, the engine's recovery configuration and whether there was state before. Raises
+    RecoveryError when the folder is open to others, in use, or belongs to another flow or format.
+    """
+    store = folder / _STORE
+    if not store.exists():
+        _create(folder)
+    demand_private(folder)
+    with _locked(folder):
+        known = store.exists()
+        run = _known_run(folder, flow) if known else _new_run(folder, flow, now_us)
+        _prune_readable(store)
+        yield run, RecoveryConfig(store), known
+
+
+def resume_epoch(store: Path) -> int | None:
+    """Epoch from which the engine will resume, or None when nothing was ever run.
+
+    It is the lowest frontier of the workers of the newest execution; a worker that wrote none yet stands at
+    the epoch from which that execution itself resumed.
+    """
+    executions: dict[int, tuple[int, int]] = {}
+    frontiers: dict[tuple[int, int], int] = {}
+    for database in _databases(store):
+        with closing(sqlite3.connect(database)) as connection:
+            for number, workers, epoch in connection.execute("SELECT ex_num, worker_count, resume_epoch FROM exs"):
+                executions[number] = (workers, epoch)
+            for number, worker, frontier in connection.execute(
+                "SELECT ex_num, worker_index, worker_frontier FROM fronts"
+            ):
+                key = (number, worker)
+                frontiers[key] = max(frontier, frontiers.get(key, frontier))
+    if not executions:
+        return None
+    newest = max(executions)
+    workers, started = executions[newest]
+    return min(max(started, frontiers.get((newest, worker), started)) for worker in range(workers))
+
+
+def prune(store: Path) -> int:
+    """Delete the snapshots of epochs that never completed; how many there were. The flow must be stopped."""
+    epoch = resume_epoch(store)
+    if epoch is None:
+        return 0
+    deleted = 0
+    for database in _databases(store):
+        with closing(sqlite3.connect(database)) as connection, connection:
+            deleted += connection.execute("DELETE FROM snaps WHERE snap_epoch >= ?", (epoch,)).rowcount
+    return deleted
+
+
+def _prune_readable(store: Path) -> None:
+    if not _databases(store):
+        raise RecoveryError(
+            f"{store} is empty: the state of the run is gone",
+            fix="restore the recovery folder from a backup, or start a new run with new folders for state and lake",
+        )
+    try:
+        prune(store)
+    except sqlite3.Error as error:
+        raise RecoveryError(
+            f"the state in {store} cannot be read: {error}",
+            fix="restore the recovery folder from a backup, or start a new run with new folders for state and lake",
+        ) from error
+
+
+def _databases(store: Path) -> list[Path]:
+    return sorted(store.glob("part-*.sqlite3"))
+
+
+def _create(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not any(folder.iterdir()):
+            folder.chmod(0o700)
+    except OSError as error:
+        raise RecoveryError(
+            f"recovery folder {folder} cannot be created: {error.strerror}",
+            fix="point `recovery.folder` to a place that the user of the flow may write",
+        ) from error
+
+
+def demand_private(folder: Path) -> None:
+    """Raise RecoveryError unless the folder belongs to this user and is closed to everybody else."""
+    found = folder.stat()
+    mode = stat.S_IMODE(found.st_mode)
+    if found.st_uid != os.geteuid() or mode & 0o077:
+        raise RecoveryError(
+            f"recovery folder {folder} is not private: owner {found.st_uid}, mode {mode:04o}, and stored state "
+            "is code to whoever can write it",
+            fix=f"if nobody else wrote there: chown {os.geteuid()} {folder} && chmod 700 {folder}",
+        )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / _LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RecoveryError(
+                f"recovery folder {folder} is in use by another process",
+                fix="stop the other `takt run`, or give this flow its own `recovery.folder`",
+            ) from error
+        yield
+
+
+def _new_run(folder: Path, flow: str, now_us: int) -> Run:
+    run = Run(run_id=uuid.uuid4().hex, flow=flow, started_us=now_us)
+    (folder / _RUN_FILE).write_bytes(msgspec.json.encode(run))
+    # Made aside and moved into place last: a store that is there is complete, and its run file too.
+    draft = folder / f"{_STORE}.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    init_db_dir(draft, _PARTITIONS)
+    draft.rename(folder / _STORE)
+    return run
+
+
+def _known_run(folder: Path, flow: str) -> Run:
+    path = folder / _RUN_FILE
+    try:
+        run = msgspec.json.decode(path.read_bytes(), type=Run)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecoveryError(
+            f"{path} is missing or damaged: {error}",
+            fix="restore the recovery folder from a backup, or start a new run with new folders for state and lake",
+        ) from error
+    if run.flow != flow or run.format != _FORMAT:
+        raise RecoveryError(
+            f"recovery folder {folder} belongs to flow {run.flow!r}, format {run.format}, not to {flow!r}, "
+            f"format {_FORMAT}",
+            fix="give each flow its own `recovery.folder`",
+        )
+    return run

@@ -1,0 +1,55 @@
+"""Run a flow to its end, or until it is stopped, with recovery on."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import RecoveryConfig
+from bytewax.testing import cluster_main
+
+from flows import recovery
+from flows.audit import Audit, AuditOptions
+from flows.build import FLOW, build
+from flows.settings import Settings
+from quality.audit_sample import Sampling
+from schemas.errors import SettingsError, TaktError
+
+
+def run(settings: Settings) -> None:
+    """Run the throughput flow. Raises the TaktError behind any failure of the engine."""
+    if not settings.sources:
+        raise SettingsError("there are no sources", fix="add a [sources.NAME] section; see docs/how-to/first-flow.md")
+    with recovery.opened(settings.recovery.folder, flow=FLOW, now_us=time.time_ns() // 1000) as (run, store, _):
+        if not settings.audit.enabled:
+            execute(build(settings, run), settings, store)
+            return
+        options = AuditOptions(
+            settings.audit.folder, Sampling(every_rows=settings.audit.every_rows), settings.audit.drain_s
+        )
+        with Audit(options, run.run_id, settings.contracts) as audit:
+            execute(build(settings, run, audit), settings, store)
+
+
+def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
+    """Give a flow to the engine."""
+    every = timedelta(seconds=settings.recovery.snapshot_every_s)
+    try:
+        # A cluster of one process, for a single worker too: the engine's other entry runs a single worker on the
+        # main thread, where it meets every error and Ctrl-C with the report of a Rust panic on stderr.
+        cluster_main(flow, [], 0, worker_count_per_proc=settings.workers, epoch_interval=every, recovery_config=store)
+    except Exception as error:
+        cause = _takt_error(error)
+        if cause is None:
+            raise
+        raise cause from error
+
+
+def _takt_error(error: BaseException | None) -> TaktError | None:
+    """The TaktError that the engine wrapped, if there is one."""
+    while error is not None:
+        if isinstance(error, TaktError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -1,0 +1,1 @@
+"""Sources: each emits whole raw batches with their origin, from Kafka or from plain files."""

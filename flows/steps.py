@@ -1,0 +1,195 @@
+"""The two stateful operators: one per source partition, one per stream. Thin shells around the pure logic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+import polars as pl
+from bytewax.operators import StatefulBatchLogic
+
+from domain.streaming.partition import PartitionLogic
+from domain.streaming.revisions import Revisions
+from domain.streaming.timeline import Release, Timeline
+from domain.streaming.windows import Closed
+from flows.estimators import Estimator, Rows
+from flows.kinds import Kind, Published
+from flows.valve import Valve
+from quality.breaker import Breaker, BreakerEvent
+from schemas.batch import GatedBatch, RawBatch
+from schemas.outputs import SIGNAL
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """The partition has been silent for a while and should hold nobody back."""
+
+
+Item = Rows | Closed | Idle
+
+
+class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
+    """Breaker, dedupe, lateness and windows of one source partition."""
+
+    def __init__(
+        self,
+        logic: PartitionLogic,
+        kind: Kind,
+        breaker: Breaker,
+        valve: Callable[[RawBatch], Valve],
+        *,
+        idle_polls: int,
+    ) -> None:
+        self._logic = logic
+        self._kind = kind
+        self._revisions = Revisions(kind.published.key if kind.published else (), logic.bounds.window_us)
+        self._breaker = breaker
+        self._valve = valve
+        self._idle_polls = idle_polls
+        self._silent = 0
+        self._read = 0
+
+    def on_batch(self, values: list[GatedBatch]) -> tuple[Iterable[Item], bool]:
+        """Work off the batches of one poll."""
+        items: list[Item] = []
+        for batch in values:
+            items += self._on_gated(batch) if len(batch.raw) else self._on_silence()
+        return items, StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[Iterable[Item], bool]:
+        """End of a bounded input: results as far as they are known."""
+        return self._closed(self._logic.on_end().closed), StatefulBatchLogic.RETAIN
+
+    def _on_gated(self, batch: GatedBatch) -> list[Item]:
+        self._silent = 0
+        outcome = self._logic.on_batch(batch)
+        items: list[Item] = [*outcome.outputs, *self._closed(outcome.closed)]
+        events = self._breaker.observe(batch)
+        if events:
+            items.append((SIGNAL.name, _breaker_signals(batch, events)))
+        valve = self._valve(batch.raw)
+        self._read += len(batch.raw)
+        if self._breaker.open_on is None:
+            valve.open()
+        elif self._read >= self._breaker.rule.block_rows:
+            # Not before this start has read a whole block, on which a breaker that was left open may close.
+            valve.shut(f"{batch.raw.source}[{batch.raw.partition}]: rule {self._breaker.open_on} fails")
+        return items
+
+    def _on_silence(self) -> list[Item]:
+        self._silent += 1
+        return [Idle()] if self._silent == self._idle_polls else []
+
+    def _closed(self, closed: list[Closed]) -> list[Item]:
+        items: list[Item] = []
+        for part in closed:
+            if self._kind.published is not None:
+                items += self._publish(part, self._kind.published)
+            if self._kind.estimator is not None:
+                items.append(part)
+        return items
+
+    def _publish(self, part: Closed, published: Published) -> list[Item]:
+        output = published.output
+        contract = pl.lit(self._logic.contract).alias("contract")
+        rows = [
+            self._revisions.on_time(published.finish(part.on_time)),
+            self._revisions.final(published.finish(part.final), part.final_until),
+        ]
+        return [(output.name, r.with_columns(contract).select(output.schema.keys())) for r in rows if r.height]
+
+    def snapshot(self) -> bytes:
+        """State as MessagePack."""
+        state = [self._logic.snapshot(), self._revisions.snapshot(), self._breaker.snapshot()]
+        return msgspec.msgpack.encode(state)
+
+    def restore(self, data: bytes) -> None:
+        """Take up a snapshot."""
+        logic, revisions, breaker = msgspec.msgpack.decode(data)
+        self._logic.restore(logic)
+        self._revisions.restore(revisions)
+        self._breaker.restore(breaker)
+
+
+class EstimateStep(StatefulBatchLogic[tuple[str, Closed | Idle], Rows, bytes]):
+    """Merges the partitions of a stream in event-time order and learns from the merged windows."""
+
+    def __init__(self, timeline: Timeline, estimator: Estimator) -> None:
+        self._timeline = timeline
+        self._estimator = estimator
+
+    def on_batch(self, values: list[tuple[str, Closed | Idle]]) -> tuple[Iterable[Rows], bool]:
+        """Take what partitions closed, or that they fell silent."""
+        rows: list[Rows] = []
+        for partition, item in values:
+            if isinstance(item, Idle):
+                rows += self._learn(self._timeline.idle(partition))
+                continue
+            releases, stragglers = self._timeline.advance(partition, item)
+            rows += self._learn(releases)
+            rows += [(SIGNAL.name, _straggler_signal(partition, part)) for part in stragglers]
+        return rows, StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[Iterable[Rows], bool]:
+        """End of a bounded input."""
+        return self._learn(self._timeline.end()), StatefulBatchLogic.RETAIN
+
+    def _learn(self, releases: list[Release]) -> list[Rows]:
+        return self._estimator.on_releases(releases) if releases else []
+
+    def snapshot(self) -> bytes:
+        """State as MessagePack."""
+        return msgspec.msgpack.encode([self._timeline.snapshot(), self._estimator.snapshot()])
+
+    def restore(self, data: bytes) -> None:
+        """Take up a snapshot."""
+        timeline, estimator = msgspec.msgpack.decode(data)
+        self._timeline.restore(timeline)
+        self._estimator.restore(estimator)
+
+
+def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
+    time = SIGNAL.schema["event_time"]
+    frame = pl.DataFrame(rows, schema={**SIGNAL.schema, "event_time": pl.Int64})
+    return frame.with_columns(pl.col("event_time").cast(time))
+
+
+def _breaker_signals(batch: GatedBatch, events: list[BreakerEvent]) -> pl.DataFrame:
+    arrival = dict(zip(batch.raw.offsets.tolist(), batch.raw.arrival_us.tolist(), strict=True))
+    rows: list[dict[str, object]] = []
+    for event in events:
+        verb = "reading pauses" if event.kind == "breaker_open" else "reading goes on"
+        reason = (
+            f"rule {event.code} failed for {event.ratio:.1%} of {event.block_rows} messages up to offset "
+            f"{event.last_offset} (usual: {event.usual:.1%}); {verb}"
+        )
+        subject = f"{batch.raw.source}/{batch.raw.partition}/{event.last_offset}"
+        evidence = {"rule": event.code, "ratio": event.ratio, "usual": event.usual, "offset": event.last_offset}
+        severity = "critical" if event.kind == "breaker_open" else "info"
+        rows.append(
+            {
+                "kind": event.kind,
+                "subject": subject,
+                "event_time": arrival[event.last_offset],
+                "severity": severity,
+                "reason": reason,
+                "evidence": msgspec.json.encode(evidence).decode(),
+            }
+        )
+    return _frame(rows)
+
+
+def _straggler_signal(partition: str, part: pl.DataFrame) -> pl.DataFrame:
+    start = int(part["window_start"][0])
+    reason = (
+        f"partition {partition} was silent, was passed over, and came back with {part.height} rows of a window "
+        "that is final for its zone and site; robot results are complete"
+    )
+    row: dict[str, object] = {
+        "kind": "partition_returned",
+        "subject": partition,
+        "event_time": start,
+        "severity": "warning",
+        "reason": reason,
+        "evidence": msgspec.json.encode({"rows": part.height}).decode(),
+    }
+    return _frame([row])
