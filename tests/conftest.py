@@ -1,0 +1,33 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ("tests.conftest_kafka",)
+
+_NO_DATA = "no real data"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real inputs nobody here wrote; tests that use it skip where it is absent."""
+    folder = Path(os.environ.get("TAKT_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"{_NO_DATA} at {folder}: set TAKT_TEST_DATA")
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """With TAKT_TEST_ALL=1 a skipped test fails: the machine is meant to have everything but the real data."""
+    report = yield
+    demanded = os.environ.get("TAKT_TEST_ALL") == "1" and _NO_DATA not in str(report.longrepr)
+    if report.skipped and demanded and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and TAKT_TEST_ALL=1 allows no skips: {report.longrepr}"
+    return report

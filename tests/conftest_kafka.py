@@ -1,0 +1,138 @@
+"""One real Apache Kafka for the whole suite: tests that ask for the fixture `kafka` share it.
+
+They are marked `kafka` here and, under xdist, all run in one worker, so that one broker is enough.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from deploy.kafka.artifacts import MissingToolError
+from deploy.kafka.broker import Broker
+from sinks.kafka.connection import KafkaConnection
+
+PASSWORDS = {"admin": "admin-secret", "flow": "flow-secret"}
+
+
+class Kafka:
+    """A running broker, with what tests need to set a scene and to look at the outcome."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.connection = KafkaConnection(bootstrap=broker.bootstrap)
+        self.admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+
+    def topic(self, partitions: int = 1) -> str:
+        """Make a topic nobody else uses; its name."""
+        name = f"t-{uuid.uuid4().hex[:12]}"
+        self.admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
+        until(lambda: name in self.admin.list_topics(timeout=10).topics)
+        return name
+
+    def secured(self, **changes: Any) -> KafkaConnection:
+        """Connection of the user `flow`, who may do only what was allowed, over TLS with SASL."""
+        given: dict[str, Any] = {
+            "bootstrap": self.broker.bootstrap_sasl,
+            "security": "sasl_ssl",
+            "mechanism": "SCRAM-SHA-512",
+            "username": "flow",
+            "password": PASSWORDS["flow"],
+            "ca_file": self.broker.ca,
+        }
+        return KafkaConnection(**{**given, **changes})
+
+    def allow(self, kind: ResourceType, name: str, operation: AclOperation) -> None:
+        """Let the user `flow` do an operation on a resource; `*` is any of its kind."""
+        permission = (operation, AclPermissionType.ALLOW)
+        acl = AclBinding(kind, name, ResourcePatternType.LITERAL, "User:flow", "*", *permission)
+        self.admin.create_acls([acl])[acl].result(10)
+
+    def produce(self, topic: str, values: Sequence[bytes | None], partition: int = 0) -> None:
+        """Write values to a partition, each checked."""
+        failed: list[KafkaError] = []
+        producer = Producer({"bootstrap.servers": self.broker.bootstrap, "enable.idempotence": True})
+        for value in values:
+            producer.poll(0)
+            producer.produce(
+                topic, value, partition=partition, on_delivery=lambda error, _: error and failed.append(error)
+            )
+        assert producer.flush(30) == 0
+        assert not failed
+
+    def read(self, topic: str) -> list[Message]:
+        """All committed messages of a topic, partition by partition."""
+        partitions = self.admin.list_topics(timeout=10).topics[topic].partitions
+        return list(itertools.chain.from_iterable(self._read(topic, number) for number in sorted(partitions)))
+
+    def _read(self, topic: str, number: int) -> list[Message]:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.broker.bootstrap,
+                "group.id": "test-reader",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+            }
+        )
+        consumer.assign([TopicPartition(topic, number, 0)])
+        messages: list[Message] = []
+        limit = time.monotonic() + 60
+        try:
+            while time.monotonic() < limit:
+                for message in consumer.consume(10_000, 1):
+                    error = message.error()
+                    if error is None:
+                        messages.append(message)
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        return messages
+                    else:
+                        raise AssertionError(error.str())
+        finally:
+            consumer.close()
+        raise AssertionError(f"no end of {topic}[{number}] in 60 s")
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait for a condition, or fail."""
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit, f"condition not met in {seconds} s"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """The suite's Apache Kafka; skips where Java or Maven is missing."""
+    broker = Broker(tmp_path_factory.mktemp("kafka"), users=PASSWORDS)
+    try:
+        broker.start()
+    except MissingToolError as missing:
+        pytest.skip(str(missing))
+    yield Kafka(broker)
+    broker.stop()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the broker."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+            item.add_marker(pytest.mark.xdist_group("kafka"))

@@ -1,0 +1,296 @@
+"""Files as a stream, read the way the engine reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from flows.sources import files
+from flows.sources.files import PARTITION, FilePartition, FileSource, FileSourceOptions, Position
+from flows.valve import Valves
+from schemas.batch import RawBatch
+from schemas.errors import BreakerOpenError, SourceError
+
+
+def partition(
+    path: Path, resume: Position | None = None, *, follow: bool = False, valves: Valves | None = None
+) -> FilePartition:
+    source = FileSource(FileSourceOptions("telemetry", path, follow, 7), valves or Valves(0.0))
+    assert source.list_parts() == [PARTITION]
+    return source.build_part("step", PARTITION, resume)
+
+
+def batches(part: FilePartition) -> Iterator[RawBatch]:
+    """All batches until the end of a bounded input, or until a followed one has nothing more."""
+    while True:
+        try:
+            found = part.next_batch()
+        except StopIteration:
+            return
+        if not found:
+            return
+        yield from found
+
+
+def rows(part: FilePartition) -> list[tuple[str, int, bytes]]:
+    """File, offset and message of every row."""
+    return [
+        (b.partition, offset, message)
+        for b in batches(part)
+        for offset, message in zip(b.offsets.tolist(), b.messages, strict=True)
+    ]
+
+
+def messages(part: FilePartition) -> list[bytes]:
+    return [message for _, _, message in rows(part)]
+
+
+def test_every_line_is_a_row_with_its_line_number(tmp_path):
+    """Blank lines, carriage returns, bytes that are no text and a last line without newline are rows as they are."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"a":1}\n\n{"b":2}\r\n\xff\xfe\n  \n{"c":3}')
+    expected = [b'{"a":1}', b"", b'{"b":2}\r', b"\xff\xfe", b"  ", b'{"c":3}']
+    assert rows(partition(path)) == [("a.jsonl", i, m) for i, m in enumerate(expected)]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"x", b"x\n", b"\n\n", b"x\ny"])
+def test_newlines_end_lines_and_begin_none(tmp_path, content):
+    """As many rows as Python counts lines; an empty file has none."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    assert messages(partition(path)) == content.splitlines()
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
+def test_where_a_poll_ends_changes_no_row(tmp_path, monkeypatch, chunk):
+    """Rows, offsets and order are the same for every chunk size; lines longer than a chunk are whole."""
+    monkeypatch.setattr(files, "_CHUNK", chunk)
+    (tmp_path / "a.jsonl").write_bytes(b"1\n22\n\n4444444444\n5")
+    (tmp_path / "b.jsonl").write_bytes(b"6\n7\n")
+    assert rows(partition(tmp_path)) == [
+        ("a.jsonl", 0, b"1"),
+        ("a.jsonl", 1, b"22"),
+        ("a.jsonl", 2, b""),
+        ("a.jsonl", 3, b"4444444444"),
+        ("a.jsonl", 4, b"5"),
+        ("b.jsonl", 0, b"6"),
+        ("b.jsonl", 1, b"7"),
+    ]
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 1000])
+def test_reading_goes_on_at_every_snapshot(tmp_path, monkeypatch, chunk):
+    """From the snapshot after each batch a new reader reads exactly the rest."""
+    monkeypatch.setattr(files, "_CHUNK", chunk)
+    (tmp_path / "a.jsonl").write_bytes(b"1\n22\n\n4444444444\n5")
+    (tmp_path / "b.jsonl").write_bytes(b"")
+    (tmp_path / "c.jsonl").write_bytes(b"6\n7\n")
+    whole = rows(partition(tmp_path))
+    part, read = partition(tmp_path), 0
+    for batch in batches(part):
+        read += len(batch)
+        assert rows(partition(tmp_path, part.snapshot())) == whole[read:]
+    assert read == len(whole) == 7
+
+
+def test_folder_is_read_in_order_of_name_without_hidden_files(tmp_path):
+    """Hidden files and folders are no input, empty files are passed over."""
+    for name in ("b.jsonl", "a.jsonl", ".hidden.jsonl", "c.jsonl"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "aa.jsonl").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x.jsonl").write_text("x")
+    assert messages(partition(tmp_path)) == [b"a.jsonl", b"b.jsonl", b"c.jsonl"]
+
+
+def test_empty_folder_ends_at_once(tmp_path):
+    """Nothing to read is an end, not an error."""
+    assert rows(partition(tmp_path)) == []
+
+
+def test_folder_that_grows_is_followed(tmp_path):
+    """New lines and new files are read; a line counts once its newline, or a further file, is there."""
+    part = partition(tmp_path, follow=True)
+    assert messages(part) == []
+    first = tmp_path / "a.jsonl"
+    first.write_bytes(b"1\n2")
+    assert messages(part) == [b"1"]
+    with first.open("ab") as file:
+        file.write(b"2\n3")
+    assert messages(part) == [b"22"]
+    assert messages(part) == []
+    (tmp_path / "b.jsonl").write_bytes(b"4\n")
+    assert rows(part) == [("a.jsonl", 2, b"3"), ("b.jsonl", 0, b"4")]
+
+
+def test_file_is_read_whenever_it_turns_up_and_only_once(tmp_path):
+    """A file that sorts before one that was read already is not passed over, also after a restart."""
+    (tmp_path / "m.jsonl").write_bytes(b"1\n")
+    part = partition(tmp_path, follow=True)
+    assert messages(part) == [b"1"]
+    (tmp_path / "~replay.jsonl").write_bytes(b"2\n")
+    assert messages(part) == [b"2"]
+    (tmp_path / "n.jsonl").write_bytes(b"3\n")
+    (tmp_path / "a.jsonl").write_bytes(b"4\n")
+    restarted = partition(tmp_path, part.snapshot(), follow=True)
+    assert messages(restarted) == messages(part) == [b"4", b"3"]
+    assert messages(partition(tmp_path, part.snapshot(), follow=True)) == []
+
+
+def test_state_forgets_files_that_were_taken_away(tmp_path):
+    """What is stored does not grow with every file that ever was."""
+    (tmp_path / "a.jsonl").write_bytes(b"1\n")
+    part = partition(tmp_path, follow=True)
+    for name, finished in (("b", ("a.jsonl",)), ("c", ("b.jsonl",))):
+        (tmp_path / f"{name}.jsonl").write_bytes(b"x\n")
+        rows(part)
+        assert part.snapshot()[3] == finished
+        (tmp_path / finished[0]).unlink()
+
+
+def test_silence_is_told_once_a_second(tmp_path, monkeypatch):
+    """While nothing comes, an empty batch a second shows the flow that the source is idle."""
+    now = 100.0
+    monkeypatch.setattr(files.time, "monotonic", lambda: now)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n")
+    part = partition(path, follow=True)
+    told = []
+    for _ in range(30):
+        told.append([len(b) for b in part.next_batch()])
+        now += 0.25
+    assert told[0] == [1]
+    assert [i for i, lengths in enumerate(told) if lengths == [0]] == [4, 8, 12, 16, 20, 24, 28]
+    assert part.next_awake() is not None
+
+
+def test_parquet_rows_are_messages_and_reading_goes_on_at_a_row(tmp_path, monkeypatch):
+    """Parquet rows become JSON objects; timestamps are written as contracts want them; a snapshot is a row number."""
+    monkeypatch.setattr(files, "_PARQUET_ROWS", 2)
+    frame = pl.DataFrame({"robot": ["r1", "r2", "r3"], "x": [1.5, None, 2.0]})
+    frame.write_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.jsonl").write_bytes(b"{}\n")
+    part = partition(tmp_path)
+    assert [b.messages for b in part.next_batch()] == [[b'{"robot":"r1","x":1.5}', b'{"robot":"r2"}']]
+    assert rows(partition(tmp_path, part.snapshot())) == [
+        ("a.parquet", 2, b'{"robot":"r3","x":2.0}'),
+        ("b.jsonl", 0, b"{}"),
+    ]
+
+
+def test_line_of_five_megabytes_is_one_row(tmp_path):
+    """A line longer than a poll is read whole and does not hide its neighbours; the gate decides on it."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n" + b"x" * 5_000_000 + b"\n3\n")
+    assert [len(m) for m in messages(partition(path))] == [1, 5_000_000, 1]
+
+
+def test_file_without_lines_is_refused(tmp_path, monkeypatch):
+    """A line beyond all measure says that this is no file of lines, naming file and line."""
+    monkeypatch.setattr(files, "_CHUNK", 100)
+    monkeypatch.setattr(files, "_LONGEST_LINE", 1000)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n" + b"x" * 5_000)
+    with pytest.raises(SourceError, match=r"a\.jsonl line 2 is over 1,000 bytes"):
+        rows(partition(path))
+
+
+def test_missing_path_is_refused_by_name(tmp_path):
+    """A path that is not there stops the start, naming source, path and setting."""
+    with pytest.raises(SourceError, match=r"'telemetry': .*nowhere.* does not exist(.|\n)*sources\.telemetry\.path"):
+        partition(tmp_path / "nowhere")
+
+
+def test_file_that_vanished_is_refused_by_name(tmp_path):
+    """A file that is gone when reading is to go on in it is an error, not an end."""
+    (tmp_path / "a.jsonl").write_bytes(b"1\n2\n")
+    part = partition(tmp_path)
+    part.next_batch()
+    (tmp_path / "a.jsonl").unlink()
+    with pytest.raises(SourceError, match=r"a\.jsonl cannot be read: No such file"):
+        part.next_batch()
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_file_that_became_shorter_is_refused(tmp_path, follow):
+    """A position beyond the end of the file means that it was cut or replaced: silence would lose its rows."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n3\n")
+    part = partition(path, follow=follow)
+    assert len(messages(part)) == 3
+    path.write_bytes(b"4\n")
+    with pytest.raises(SourceError, match=r"a\.jsonl was read up to line 3 and has become shorter"):
+        rows(partition(path, part.snapshot(), follow=follow))
+
+
+def test_parquet_file_that_became_shorter_is_refused(tmp_path):
+    """The same for rows of a Parquet file."""
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"n": [1, 2, 3]}).write_parquet(path)
+    part = partition(path)
+    assert len(messages(part)) == 3
+    pl.DataFrame({"n": [1]}).write_parquet(path)
+    with pytest.raises(SourceError, match="has become shorter"):
+        rows(partition(path, part.snapshot()))
+
+
+def test_broken_parquet_file_is_refused_by_name(tmp_path):
+    """A file that only claims to be Parquet stops the flow with its name."""
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(SourceError, match=r"a\.parquet is not a readable Parquet file"):
+        rows(partition(tmp_path))
+
+
+def test_shut_valve_stops_a_bounded_source_only_when_all_was_told(tmp_path, monkeypatch):
+    """While the breaker is open nothing is read; the error names file, line and rule once quarantine is stored."""
+    monkeypatch.setattr(files, "_CHUNK", 4)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n3\n4\n")
+    valves = Valves(0.0)
+    part = partition(path, valves=valves)
+    assert [b.messages for b in part.next_batch()] == [[b"1", b"2"]]
+    valves.of(PARTITION).shut("rule battery.range fails")
+    for _ in range(3):
+        assert part.next_batch() == []
+        part.snapshot()
+    with pytest.raises(BreakerOpenError, match=r"'telemetry', a\.jsonl line 3: rule battery\.range fails"):
+        part.next_batch()
+
+
+def test_input_that_is_read_to_its_end_ends_though_the_valve_is_shut(tmp_path):
+    """With nothing left to read there is nothing to stop for."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n")
+    valves = Valves(60.0)
+    part = partition(path, valves=valves)
+    part.next_batch()
+    valves.of(PARTITION).shut("rule battery.range fails")
+    with pytest.raises(StopIteration):
+        part.next_batch()
+
+
+def test_followed_source_pauses_and_reads_a_probe(tmp_path, monkeypatch):
+    """While the breaker is open a followed source reads one batch per pause, and freely again when it closes."""
+    now = 100.0
+    monkeypatch.setattr("flows.valve.time.monotonic", lambda: now)
+    monkeypatch.setattr(files, "_CHUNK", 2)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n3\n4\n5\n")
+    valves = Valves(30.0)
+    part = partition(path, follow=True, valves=valves)
+    valve = valves.of(PARTITION)
+    valve.shut("rule x fails")
+    assert part.next_batch() == []
+    now += 29
+    assert part.next_batch() == []
+    now += 2
+    assert [b.messages for b in part.next_batch()] == [[b"1"]]
+    valve.shut("rule x fails")
+    assert part.next_batch() == []
+    now += 31
+    assert [b.messages for b in part.next_batch()] == [[b"2"]]
+    valve.open()
+    assert messages(part) == [b"3", b"4", b"5"]

@@ -1,0 +1,215 @@
+"""The Kafka source against a real broker."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+
+from flows.sources.kafka import KafkaPartition, KafkaSource, KafkaSourceOptions
+from flows.valve import Valves
+from schemas.batch import RawBatch
+from schemas.errors import BreakerOpenError, SourceError
+from sinks.kafka.connection import KafkaConnection
+from tests.conftest_kafka import Kafka, until
+
+
+def options(topic: str, **changes: object) -> KafkaSourceOptions:
+    return KafkaSourceOptions(**{"name": "telemetry", "topic": topic, "group": f"g-{topic}", **changes})
+
+
+def part(kafka: Kafka, given: KafkaSourceOptions, resume: int | None = None, number: str = "0") -> KafkaPartition:
+    return KafkaSource(kafka.connection, given, Valves(1.0)).build_part("in", number, resume)
+
+
+def drain(partition: KafkaPartition) -> list[RawBatch]:
+    """Read until the source says that it is done."""
+    batches: list[RawBatch] = []
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        try:
+            batches += partition.next_batch()
+        except StopIteration:
+            return batches
+    raise AssertionError("the source did not stop at its end")
+
+
+def messages(batches: list[RawBatch]) -> list[bytes]:
+    return [m for b in batches for m in b.messages]
+
+
+def test_round_trip(kafka: Kafka) -> None:
+    """Every message comes back once, in order, with its offset and its record timestamp; a tombstone is empty."""
+    topic = kafka.topic()
+    values = [b"%d" % i for i in range(25_000)]
+    before = time.time_ns() // 1_000_000 * 1000
+    kafka.produce(topic, [*values, None])
+    after = time.time_ns() // 1000
+    source = part(kafka, options(topic, stop_at_end=True))
+    batches = drain(source)
+    source.close()
+    assert messages(batches) == [*values, b""]
+    assert [o for b in batches for o in b.offsets] == list(range(25_001))
+    assert all(before <= b.arrival_us.min() and b.arrival_us.max() <= after for b in batches)
+    assert {(b.source, b.partition) for b in batches} == {("telemetry", "0")}
+
+
+def test_partitions_are_apart(kafka: Kafka) -> None:
+    """Each partition is listed, and read by itself."""
+    topic = kafka.topic(3)
+    for number in range(3):
+        kafka.produce(topic, [b"p%d" % number] * (number + 1), number)
+    given = options(topic, stop_at_end=True)
+    assert KafkaSource(kafka.connection, given, Valves(1.0)).list_parts() == ["0", "1", "2"]
+    assert [messages(drain(part(kafka, given, number=str(n)))) for n in range(3)] == [
+        [b"p0"],
+        [b"p1"] * 2,
+        [b"p2"] * 3,
+    ]
+
+
+def test_resumes_at_snapshot(kafka: Kafka) -> None:
+    """A snapshot is the next offset: a resumed source repeats nothing and leaves out nothing."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a", b"b", b"c"])
+    first = part(kafka, options(topic, batch_rows=2))
+    got: list[RawBatch] = []
+    until(lambda: bool(got.extend(first.next_batch()) or got))
+    position = first.snapshot()
+    first.close()
+    rest = drain(part(kafka, options(topic, stop_at_end=True), position))
+    assert messages(got) + messages(rest) == [b"a", b"b", b"c"]
+    assert position == len(messages(got))
+
+
+@pytest.mark.parametrize(("start", "expected"), [("earliest", [b"old", b"new"]), ("latest", [b"new"])])
+def test_start_without_state(kafka: Kafka, start: str, expected: list[bytes]) -> None:
+    """Without a snapshot, reading begins where the setting says."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"old"])
+    source = part(kafka, options(topic, start=start))
+    kafka.produce(topic, [b"new"])
+    got: list[RawBatch] = []
+    until(lambda: bool(got.extend(source.next_batch())) or len(messages(got)) == len(expected))
+    assert messages(got) == expected
+
+
+def test_group_mirrors_durable_snapshots(kafka: Kafka) -> None:
+    """Lag tools see the offset of the snapshot before the last one, which the engine has made durable."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a", b"b", b"c"])
+    source = part(kafka, options(topic))
+
+    def committed() -> int:
+        source.next_batch()
+        asked = [ConsumerGroupTopicPartitions(f"g-{topic}", [TopicPartition(topic, 0)])]
+        future = kafka.admin.list_consumer_group_offsets(asked)[f"g-{topic}"]
+        return int(future.result(10).topic_partitions[0].offset)
+
+    until(lambda: bool(source.next_batch()))
+    assert source.snapshot() == 3
+    assert committed() < 0
+    source.snapshot()
+    until(lambda: committed() == 3)
+    source.close()
+    kafka.produce(topic, [b"d"])
+    assert messages(drain(part(kafka, options(topic, start="committed", stop_at_end=True)))) == [b"d"]
+
+
+def test_expired_offset_stops(kafka: Kafka) -> None:
+    """A snapshot that points to deleted messages is an error that names place and loss, never a jump."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"%d" % i for i in range(10)])
+    kafka.admin.delete_records([TopicPartition(topic, 0, 7)])[TopicPartition(topic, 0, 7)].result(10)
+    with pytest.raises(SourceError, match=rf"'{topic}', partition 0: offset 4 has expired.* 7: 3 offsets"):
+        part(kafka, options(topic), 4)
+
+
+def test_offset_that_expires_while_reading_stops(kafka: Kafka) -> None:
+    """Messages deleted before a running source has come to them are noticed as well."""
+    topic = kafka.topic()
+    source = part(kafka, options(topic))
+    until(lambda: source._at_end or bool(source.next_batch()))
+    source._consumer.pause([TopicPartition(topic, 0)])
+    kafka.produce(topic, [b"%d" % i for i in range(10)])
+    kafka.admin.delete_records([TopicPartition(topic, 0, 7)])[TopicPartition(topic, 0, 7)].result(10)
+    source._consumer.resume([TopicPartition(topic, 0)])
+    got: list[RawBatch] = []
+    with pytest.raises(SourceError, match="offset 0 has expired"):
+        until(lambda: bool(got.extend(source.next_batch())))
+    assert messages(got) == []
+
+
+def test_recreated_topic_stops(kafka: Kafka) -> None:
+    """An offset beyond the end means another topic of the same name, and is refused."""
+    with pytest.raises(SourceError, match="offset 5 to read on from is beyond the end, 0"):
+        part(kafka, options(kafka.topic()), 5)
+
+
+def test_missing_topic(kafka: Kafka) -> None:
+    """A missing topic is named, with the command that makes it."""
+    with pytest.raises(SourceError, match=r"'nowhere'(.|\n)*kafka-topics.sh --create --topic nowhere"):
+        KafkaSource(kafka.connection, options("nowhere"), Valves(1.0)).list_parts()
+
+
+def test_no_broker() -> None:
+    """Without a broker the start fails within the set time and says which address was tried."""
+    connection = KafkaConnection(bootstrap="127.0.0.1:1", wait_s=1.0)
+    began = time.monotonic()
+    with pytest.raises(SourceError, match=r"no Kafka broker at 127\.0\.0\.1:1 for 1 s"):
+        KafkaSource(connection, options("any"), Valves(1.0)).list_parts()
+    assert time.monotonic() - began < 5
+
+
+def test_reads_committed_only(kafka: Kafka) -> None:
+    """Aborted messages are not read, and a bounded run ends behind the transaction markers."""
+    topic = kafka.topic()
+    producer = Producer({"bootstrap.servers": kafka.broker.bootstrap, "transactional.id": f"x-{topic}"})
+    producer.init_transactions(30)
+    for value, end in ((b"kept", producer.commit_transaction), (b"gone", producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.produce(topic, value)
+        producer.flush(10)
+        end(10)
+    source = part(kafka, options(topic, stop_at_end=True))
+    assert messages(drain(source)) == [b"kept"]
+    assert source.snapshot() == 4
+
+
+def test_bounded_run_ends_at_its_end(kafka: Kafka) -> None:
+    """What comes after the start of a bounded run is left to the next run, which leaves out nothing."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a", b"b"])
+    first = part(kafka, options(topic, stop_at_end=True))
+    kafka.produce(topic, [b"c", b"d"])
+    assert messages(drain(first)) == [b"a", b"b"]
+    assert messages(drain(part(kafka, options(topic, stop_at_end=True), first.snapshot()))) == [b"c", b"d"]
+
+
+def test_silence_is_told(kafka: Kafka) -> None:
+    """At the end of a partition an empty batch comes after each span of silence, and none in between."""
+    source = part(kafka, options(kafka.topic(), silence_s=0.3))
+    began = time.monotonic()
+    times: list[float] = []
+    while len(times) < 3:
+        for batch in source.next_batch():
+            assert len(batch) == 0
+            times.append(time.monotonic() - began)
+        assert time.monotonic() - began < 20
+    assert min(b - a for a, b in itertools.pairwise(times)) >= 0.29
+
+
+def test_shut_valve_reads_nothing(kafka: Kafka) -> None:
+    """While the breaker is open nothing but probes is read; a bounded run stops and says why."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a"])
+    valves = Valves(1000.0)
+    source = KafkaSource(kafka.connection, options(topic, stop_at_end=True), valves).build_part("in", "0", None)
+    valves.of("0").shut("too many failures")
+    for _ in range(3):
+        assert source.next_batch() == []
+        assert source.snapshot() == 0
+    with pytest.raises(BreakerOpenError, match="too many failures"):
+        source.next_batch()

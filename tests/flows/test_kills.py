@@ -1,0 +1,110 @@
+"""After kill -9 at any moment and a restart, the lake equals that of an undisturbed run."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from domain.twin.warehouse import STREAMS
+
+from .process import PATIENCE_S, FlowProcess, start
+from .warehouse import settings_of_all, small_day, table, tables, write_all
+
+# An epoch of a killed run that closes windows, then runs that are killed before they close one again: state of
+# the first that was stored and is dead must not come back.
+LARGE_CHUNK = 40_000  # two minutes of event time per poll
+SMALL_CHUNK = 1_200  # a few messages
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """The folder of inputs, and the tables of a run over them that nobody disturbs."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_all(folder)
+    settings = settings_of_all(folder, folder)
+    assert start(settings).end() == 0
+    expected = tables(settings)
+    assert all(text.count("\n") > 1 for name, text in expected.items() if name != "signal")
+    return folder, expected
+
+
+def wait_for_commits(flow: FlowProcess, commits: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while flow.commits.value < commits and flow.process.is_alive():
+        assert time.monotonic() < deadline, "the flow makes no progress"
+        time.sleep(0.002)
+
+
+def disturb(flow: FlowProcess, commits: int, delay: float, sign: signal.Signals) -> None:
+    """Signal the flow some time after it has committed so often."""
+    wait_for_commits(flow, commits)
+    flow.process.join(delay)
+    assert flow.process.is_alive(), "the flow ended before it could be killed: make the input longer"
+    assert flow.process.pid is not None
+    os.kill(flow.process.pid, sign)
+    assert flow.end() == -sign
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kills", "workers"),
+    [(20, (1,)), (8, (2,)), (8, (1, 2))],
+    ids=["one worker", "two workers", "one and two in turn"],
+)
+def test_killed_runs_leave_the_tables_of_an_undisturbed_one(undisturbed, tmp_path, kills, workers):
+    """Kills at start, in the midst and between the lake's commit and the engine's change no value anywhere."""
+    inputs, expected = undisturbed
+    dice = random.Random(20)
+    turns = itertools.cycle(workers)
+    after_output = 0
+    messages = sum(len(small_day(stream=stream).messages) for stream in STREAMS)
+    for kill in range(kills):
+        settings = settings_of_all(tmp_path, inputs, every_s=0.02, workers=next(turns))
+        if kill % 2:
+            flow = start(settings, chunk=SMALL_CHUNK)
+            disturb(flow, dice.choice([0, 1, 2, 3, 4]), dice.uniform(0, 0.3), signal.SIGKILL)
+        else:
+            flow = start(settings, chunk=LARGE_CHUNK, die_after_commit=dice.randint(1, 2))
+            assert flow.end() == -signal.SIGKILL
+        after_output += flow.commits.value > 0
+    assert after_output >= kills // 2
+    settings = settings_of_all(tmp_path, inputs, workers=next(turns))
+    assert 0 < table(settings, "accounting")["rows_in"].sum() < messages
+    assert start(settings).end() == 0
+    assert tables(settings) == expected
+
+
+@pytest.mark.slow
+def test_flow_stopped_by_sigterm_goes_on_where_it_was(undisturbed, tmp_path):
+    """SIGTERM is a way to stop: the next start goes on, and nothing is lost or doubled."""
+    inputs, expected = undisturbed
+    settings = settings_of_all(tmp_path, inputs, every_s=0.02)
+    for commits in (1, 3):
+        disturb(start(settings, chunk=SMALL_CHUNK), commits, 0.0, signal.SIGTERM)
+    assert start(settings).end() == 0
+    assert tables(settings) == expected
+
+
+@pytest.mark.slow
+def test_start_after_a_clean_end_changes_nothing_and_reads_what_was_added(undisturbed, tmp_path):
+    """A finished input may be started again: nothing is read twice, and lines added since are read."""
+    _, expected = undisturbed
+    messages = write_all(tmp_path)
+    settings = settings_of_all(tmp_path, tmp_path)
+    for _ in range(2):
+        assert start(settings).end() == 0
+        assert tables(settings) == expected
+    with (tmp_path / "robot.state.jsonl").open("ab") as file:
+        file.write(b"not json\n")
+    assert start(settings).end() == 0
+    assert table(settings, "accounting")["rows_in"].sum() == messages + 1
+    added = set(tables(settings)["quarantine"].splitlines()) - set(expected["quarantine"].splitlines())
+    assert len(added) == 1
+    for name in set(expected) - {"accounting", "quarantine"}:
+        assert tables(settings)[name] == expected[name]

@@ -1,0 +1,158 @@
+"""Final tables are a function of the accepted input alone."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from domain.twin.config import NO_DEFECTS, small
+from domain.twin.streams import ROBOT_STATE
+from domain.twin.warehouse import Warehouse
+from flows.run import run
+from flows.settings import Settings, Time
+from flows.sources import files
+
+from .process import start
+from .warehouse import settings_of, small_day, table, tables, text_of
+
+RESULTS = ("robot_window", "throughput", "robot_window_latest", "throughput_latest")
+DISORDER_S = 5.0
+DOUBLED = 0.05
+
+
+@cache
+def clean_rows() -> tuple[tuple[float, bytes], ...]:
+    """Event time in seconds and message of everything ten robots said in an hour, in event order."""
+    warehouse = Warehouse(replace(small(), defects=NO_DEFECTS))
+    messages = [m for chunk in warehouse.chunks() if chunk.stream == ROBOT_STATE for m in chunk.messages]
+    times = pl.Series(messages, dtype=pl.Binary).cast(pl.String).str.json_path_match("$.event_time")
+    seconds = times.str.to_datetime(time_unit="us", time_zone="UTC").dt.epoch("us") / 1e6
+    return tuple(sorted(zip(seconds.to_list(), messages, strict=True)))
+
+
+def delivered(reach_s: float, seed: int) -> bytes:
+    """The rows as a network delivers them that holds each back by up to `reach_s`, and doubles one in twenty."""
+    dice = random.Random(seed)
+    arrivals = [(time + dice.uniform(0, reach_s), message) for time, message in clean_rows()]
+    again = [(at + dice.uniform(0, 300), message) for at, message in arrivals if dice.random() < DOUBLED]
+    return b"".join(message + b"\n" for _, message in sorted(arrivals + again))
+
+
+def worked_off(folder: Path, content: bytes, **how: object) -> Settings:
+    folder.mkdir()
+    path = folder / "day.jsonl"
+    path.write_bytes(content)
+    settings = settings_of(folder, path, **how)  # type: ignore[arg-type]
+    run(settings)
+    return settings
+
+
+def in_order() -> bytes:
+    return b"".join(message + b"\n" for _, message in clean_rows())
+
+
+def results(settings: Settings) -> dict[str, str]:
+    return {name: text_of(table(settings, name)) for name in RESULTS}
+
+
+def settled(settings: Settings, name: str, reach_s: float) -> pl.DataFrame:
+    """Newest values of all windows for which allowed lateness is over, but for revision and finality."""
+    newest = max(time for time, _ in clean_rows()) - reach_s
+    ended = pl.col("window_end").dt.epoch("us") <= int(newest * 1e6)
+    return table(settings, f"{name}_latest").filter(ended).drop("revision", "final")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_disorder_and_duplicates_change_no_byte_of_the_results(tmp_path, seed):
+    """Rows shuffled within the disorder bound, one in twenty doubled, give all results to the byte, all revision 0."""
+    time = Time(disorder_s=DISORDER_S, lateness_s=0)
+    expected = worked_off(tmp_path / "in order", in_order(), time=time)
+    shuffled = worked_off(tmp_path / "shuffled", delivered(DISORDER_S, seed), time=time)
+    assert results(shuffled) == results(expected)
+    assert table(expected, "robot_window")["revision"].unique().to_list() == [0]
+    counts = table(shuffled, "accounting").row(0, named=True)
+    assert counts["good"] == len(clean_rows())
+    assert counts["duplicates"] == counts["rows_in"] - counts["good"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lateness_changes_no_final_value(tmp_path, seed):
+    """Rows shuffled within allowed lateness revise windows, whose newest values are then those of the true order."""
+    time = Time(disorder_s=DISORDER_S, lateness_s=60)
+    expected = worked_off(tmp_path / "in order", in_order(), time=time)
+    shuffled = worked_off(tmp_path / "shuffled", delivered(DISORDER_S + 60, seed), time=time)
+    assert table(shuffled, "robot_window")["revision"].max() == 1
+    assert table(shuffled, "late").height == 0
+    for name in ("robot_window", "throughput"):
+        frame = settled(shuffled, name, DISORDER_S + 60)
+        assert frame.height > 500
+        assert text_of(frame) == text_of(settled(expected, name, DISORDER_S + 60))
+
+
+def in_small_batches(folder: Path, content: bytes) -> Settings:
+    return in_chunks(20_000, folder, content)
+
+
+def in_tiny_batches(folder: Path, content: bytes) -> Settings:
+    return in_chunks(2_111, folder, content, every_s=1.0)
+
+
+def with_two_workers(folder: Path, content: bytes) -> Settings:
+    return in_chunks(20_000, folder, content, workers=2)
+
+
+def in_chunks(size: int, folder: Path, content: bytes, **how: object) -> Settings:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "_CHUNK", size)
+        return worked_off(folder, content, **how)
+
+
+def killed_between(folder: Path, content: bytes) -> Settings:
+    folder.mkdir()
+    path = folder / "day.jsonl"
+    path.write_bytes(content)
+    settings = settings_of(folder, path, every_s=0.02)
+    assert start(settings, chunk=20_000, die_after_commit=3).end() == -signal.SIGKILL
+    run(settings)
+    return settings
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other", [in_small_batches, in_tiny_batches, with_two_workers, killed_between])
+def test_cuts_workers_and_kills_change_no_value_in_any_table(
+    tmp_path: Path, undisturbed: dict[str, str], other: Callable[[Path, bytes], Settings]
+):
+    """All tables, quarantine and late rows included, are the same for other batch cuts, workers and after a kill."""
+    assert tables(other(tmp_path / "other", small_day().ndjson)) == undisturbed
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """All tables of a run that reads the day in one batch."""
+    return tables(worked_off(tmp_path_factory.mktemp("whole") / "run", small_day().ndjson))
+
+
+@pytest.mark.slow
+def test_file_that_grows_between_runs_gives_the_results_of_one_run(tmp_path):
+    """An end of input in the midst of a window is mended by the final result, once the input has gone on."""
+    expected = worked_off(tmp_path / "whole", in_order())
+    lines = in_order().splitlines(keepends=True)
+    settings = worked_off(tmp_path / "growing", b"")
+    for begin, end in itertools.pairwise((0, 1_003, 2_017, len(lines))):
+        with (tmp_path / "growing" / "day.jsonl").open("ab") as file:
+            file.writelines(lines[begin:end])
+        run(settings)
+    assert table(settings, "robot_window")["revision"].max() == 1
+    assert table(settings, "accounting")["good"].sum() == len(lines)
+    for name in ("robot_window", "throughput"):
+        assert text_of(settled(settings, name, 65)) == text_of(settled(expected, name, 65))

@@ -1,0 +1,216 @@
+"""The decoder against a slow reference, on messages that are hard on purpose."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from schemas import decode as decode_module
+from schemas.batch import ROW
+from schemas.contract import Contract, Field
+from schemas.decode import Decoded, Decoder
+from schemas.registry import find_contract
+from tests.schemas import reference
+from tests.schemas.messages import CONTRACT, GOOD, NUMBERS, OTHERS, TEXTS, TIMES, messages
+
+ALL = CONTRACT.field_names
+
+
+def plain(**values: bytes | None) -> bytes:
+    """A good message with some values replaced; None leaves the key out."""
+    fields: dict[str, bytes | None] = GOOD | values
+    return b"{" + b",".join(b'"%s":%s' % (k.encode(), v) for k, v in fields.items() if v is not None) + b"}"
+
+
+def only(message: bytes, contract: Contract = CONTRACT) -> str:
+    """Code of the one reject that a message gives; 'good' where it is accepted."""
+    decoded = Decoder(contract, contract.field_names).decode([message])
+    return decoded.rejects[0].code if decoded.rejects else "good"
+
+
+def expected(messages: list[bytes], contract: Contract = CONTRACT) -> list[dict[str, Any] | None]:
+    rows: list[dict[str, Any] | None] = []
+    for message in messages:
+        try:
+            rows.append(reference.decode(message, contract))
+        except reference.RefusedError:
+            rows.append(None)
+    return rows
+
+
+def rows_of(decoded: Decoded, count: int) -> list[dict[str, Any] | None]:
+    """Decoded rows by message index, timestamps as microseconds; None where rejected."""
+    frame = decoded.frame.with_columns(pl.col(pl.Datetime("us", "UTC")).to_physical())
+    rows: list[dict[str, Any] | None] = [None] * count
+    for row in frame.to_dicts():
+        rows[row.pop(ROW)] = row
+    assert sorted([r.row for r in decoded.rejects] + decoded.frame[ROW].to_list()) == list(range(count))
+    assert [r.row for r in decoded.rejects] == sorted(r.row for r in decoded.rejects)
+    return rows
+
+
+def bits(rows: list[dict[str, Any] | None]) -> list[Any]:
+    """Rows in which -0.0 and 0.0 differ."""
+    return [
+        row and {k: struct.pack("d", v) if isinstance(v, float) else (type(v), v) for k, v in row.items()}
+        for row in rows
+    ]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(messages(), min_size=1, max_size=30), st.sampled_from([1, 2, 7, 2048]))
+def test_the_decoder_says_what_the_reference_says(batch: list[bytes], size: int) -> None:
+    """Verdict and every value of every message agree, whatever shares its batch and wherever slices end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decode_module, "_SLICE", size)
+        decoded = Decoder(CONTRACT, ALL).decode(batch)
+    assert bits(rows_of(decoded, len(batch))) == bits(expected(batch))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(messages(), min_size=1, max_size=30), st.sets(st.sampled_from(ALL)))
+@example([plain(note=b'":"', count=None)], {"id"})
+def test_the_verdict_does_not_depend_on_the_columns_asked_for(batch: list[bytes], columns: set[str]) -> None:
+    """Codes and rows are the same with some columns as with all."""
+    some, every = Decoder(CONTRACT, [*columns]).decode(batch), Decoder(CONTRACT, ALL).decode(batch)
+    assert [(r.row, r.code) for r in some.rejects] == [(r.row, r.code) for r in every.rejects]
+    assert some.frame.equals(every.frame.select(some.frame.columns))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_hard_value_in_every_field(name: str) -> None:
+    """Each hard value in each field gets the verdict and the value of the reference."""
+    batch = [plain(**{name: value}) for value in (*TEXTS, *NUMBERS, *TIMES, *OTHERS)]
+    assert bits(rows_of(Decoder(CONTRACT, ALL).decode(batch), len(batch))) == bits(expected(batch))
+
+
+@pytest.mark.parametrize("name", ["at", "until"])
+def test_every_single_byte_of_a_timestamp_is_checked(name: str) -> None:
+    """A timestamp with any one byte replaced by any other ASCII character is judged as the reference does."""
+    batch = [
+        plain(**{name: b'"' + text[:at] + bytes([byte]) + text[at + 1 :] + b'"'})
+        for text in (b"2026-03-02T08:15:30.123Z", b"2026-12-31T23:59:59Z", b"2026-01-01T00:00:00.123456Z")
+        for at in range(len(text))
+        for byte in range(0x20, 0x7F)
+    ]
+    assert bits(rows_of(Decoder(CONTRACT, ALL).decode(batch), len(batch))) == bits(expected(batch))
+
+
+CODES = [
+    (plain(), "good"),
+    (b" \t\r\n" + plain() + b"\n", "good"),
+    (plain(count=None, note=None, flag=None, until=None, y=None, tags=None), "good"),
+    (b"", "decode.json"),
+    (b" ", "decode.json"),
+    (plain()[:-1], "decode.json"),
+    (plain() + b"x", "decode.json"),
+    (plain() + plain(), "decode.json"),
+    (plain() + b"\n" + plain(), "decode.json"),
+    (b"\xef\xbb\xbf" + plain(), "decode.json"),
+    (plain().decode().encode("utf-16"), "decode.json"),
+    (plain(x=b"NaN"), "decode.json"),
+    (plain(x=b"-Infinity"), "decode.json"),
+    (plain(note=b'"\\ud800"'), "decode.json"),
+    (plain(note=b'"\x00"'), "decode.json"),
+    (plain(note=b'"\xff"'), "decode.utf8"),
+    (plain(n=b"1.0"), "decode.type"),
+    (plain(n=b"true"), "decode.type"),
+    (plain(n=b'"1"'), "decode.type"),
+    (plain(n=b"null"), "decode.type"),
+    (plain(count=b"null"), "decode.type"),
+    (plain(id=b"[" * 100_000), "decode.type"),
+    (plain(tags=b"[" * 100_000), "decode.type"),
+    (b"[" * 100_000, "decode.type"),
+    (b'{"id":' * 100_000, "decode.type"),
+    (b"[]", "decode.type"),
+    (b"null", "decode.type"),
+    (plain(n=b"9223372036854775808"), "decode.range"),
+    (plain(n=b"-9223372036854775809"), "decode.range"),
+    (plain(n=b"9" * 5000), "decode.range"),
+    (plain(x=b"1e400"), "decode.range"),
+    (plain(x=b"9" * 400), "decode.range"),
+    (plain(n=None), "decode.missing_field"),
+    (b"{}", "decode.missing_field"),
+    (plain(zz=b"1"), "decode.unknown_field"),
+    (plain(zz=b"[" * 100_000), "decode.unknown_field"),
+    (plain(at=b'"2026-02-30T00:00:00Z"'), "decode.timestamp"),
+    (plain(until=b'"yesterday"'), "decode.timestamp"),
+    (plain(note=b'"\\u0000"'), "decode.control_character"),
+    (plain(tags=b'["\\n"]'), "decode.control_character"),
+    (plain()[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (plain()[:-1] + b',"\\u006e" : 1}', "decode.duplicate_key"),
+    (plain(note=None)[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (plain(until=None)[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (plain(at=b'"2026-01-01T00\\u003a00:00Z"')[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (plain(note=b'"\\u003a"')[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (plain(at=b'"2026-01-01T00\\u003a00:00Z"', until=None)[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (plain(at=b'"2026-01-01T00\\u003a00:00Z"', until=None, note=b'":"')[:-1] + b',"n":1}', "decode.duplicate_key"),
+    (b"x" * ((1 << 20) + 1), "decode.size"),
+    (plain(note=b'"' + b"x" * 10_000_000 + b'"'), "decode.size"),
+]
+
+
+@pytest.mark.parametrize(("message", "code"), CODES, ids=lambda value: repr(value[:40]))
+def test_each_defect_has_its_code(message: bytes, code: str) -> None:
+    """A defect is named by its stable code."""
+    assert only(message) == code
+
+
+def test_bad_messages_cost_nobody_else() -> None:
+    """All defects in one batch with good messages between: each gets its own code, the good ones their values."""
+    batch = [message for bad, _ in CODES for message in (plain(), bad)]
+    decoded = Decoder(CONTRACT, ALL).decode(batch)
+    codes = dict.fromkeys(range(len(batch)), "good") | {r.row: r.code for r in decoded.rejects}
+    assert [codes[row] for row in range(len(batch))] == [code for _, c in CODES for code in ("good", c)]
+
+
+def test_the_detail_says_what_and_where_in_bounded_length() -> None:
+    """The decoder's words name the place in the message, and a hostile message cannot make them long."""
+    decoded = Decoder(CONTRACT, ALL).decode([plain(tags=b'["a",1]'), plain(**{"z" * 100_000: b"1"})])
+    assert "$.tags[1]" in decoded.rejects[0].detail
+    assert len(decoded.rejects[1].detail) <= 500
+
+
+def test_no_messages_give_an_empty_frame_of_the_same_shape() -> None:
+    """An empty batch has the columns and types of a full one."""
+    decoder = Decoder(CONTRACT, ALL)
+    assert decoder.decode([]).frame.schema == decoder.decode([plain()]).frame.schema
+    assert decoder.decode([b""]).frame.schema == decoder.decode([plain()]).frame.schema
+
+
+def test_the_size_limit_is_a_setting() -> None:
+    """A message exactly as long as the limit is good, one byte more is not, also side by side."""
+    exact, longer = plain(), plain() + b" "
+    decoded = Decoder(CONTRACT, ALL, max_bytes=len(exact)).decode([longer, exact])
+    assert decoded.frame[ROW].to_list() == [1]
+    assert [(reject.row, reject.code) for reject in decoded.rejects] == [(0, "decode.size")]
+
+
+def test_a_column_the_contract_does_not_have_is_refused() -> None:
+    """A wrong column name fails when the decoder is made."""
+    with pytest.raises(KeyError, match="velocity"):
+        Decoder(CONTRACT, ["velocity"])
+
+
+@pytest.mark.parametrize("key", ["robot.state@1", "task@1", "sensor.reading@1"])
+def test_the_contracts_of_takt_decode_an_event_with_every_field(key: str) -> None:
+    """An event with all fields of a shipped contract is accepted, and columns come in contract order."""
+    contract = find_contract(key)
+    values = {"string": b'"a"', "integer": b"1", "number": b"1", "timestamp": GOOD["at"], "strings": b'["a"]'}
+    body = b",".join(b'"%s":%s' % (f.name.encode(), values[f.type]) for f in contract.fields)
+    decoded = Decoder(contract, contract.field_names).decode([b"{" + body + b"}"])
+    assert not decoded.rejects
+    assert decoded.frame.columns == [*contract.field_names, ROW]
+
+
+def test_a_field_name_is_never_run_as_code() -> None:
+    """A contract made without the document reader cannot smuggle code through a field's name."""
+    fields = (*CONTRACT.fields, Field("a, exit()", "string", required=False))
+    with pytest.raises(ValueError, match="not a field name"):
+        Decoder(replace(CONTRACT, fields=fields), ["id", "a, exit()"])

@@ -1,0 +1,127 @@
+"""Rows as CloudEvents, read back with the CloudEvents library and held against the official schema."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jsonschema
+import polars as pl
+import pytest
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.outputs import OUTPUTS, Kind
+from sinks.kafka.events import LONGEST_BYTES, Event, events
+
+NOW = datetime(2026, 3, 2, 8, 0, 0, 250_000, tzinfo=UTC)
+
+VALUES: dict[Kind, object] = {
+    "string": "é\u2028\x00",
+    "integer": 2**63 - 1,
+    "number": float("nan"),
+    "boolean": True,
+    "timestamp": NOW,
+    "bytes": b"\xff\x00{",
+    "strings": ["a", ""],
+}
+PUBLISHED = [name for name, output in OUTPUTS.items() if output.event_type]
+
+
+def frame(name: str, **changes: object) -> pl.DataFrame:
+    row = {c.name: VALUES[c.kind] for c in OUTPUTS[name].columns} | changes
+    return pl.DataFrame([row], schema=OUTPUTS[name].schema)
+
+
+def only(name: str, rows: pl.DataFrame) -> Event:
+    (event,) = events(OUTPUTS[name], rows, flow="throughput", writer="w")
+    return event
+
+
+def read(event: Event) -> BaseCloudEvent:
+    headers = {key: value for key, value in event.headers if isinstance(value, bytes)}
+    return from_binary(KafkaMessage(headers=headers, key=event.key, value=event.value), JSONFormat())
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_cloudevents_library_reads_it(name: str) -> None:
+    """The CloudEvents library's Kafka binding reads every published output, and the data is the row."""
+    event = read(only(name, frame(name)))
+    assert event.get_type() == OUTPUTS[name].event_type
+    assert event.get_source() == "takt/throughput"
+    data = event.get_data()
+    assert isinstance(data, dict)
+    assert list(data) == [c.name for c in OUTPUTS[name].columns]
+    written: dict[Kind, object] = {
+        **VALUES,
+        "number": None,
+        "timestamp": "2026-03-02T08:00:00.250000Z",
+        "bytes": base64.b64encode(b"\xff\x00{").decode(),
+    }
+    assert data == {c.name: written[c.kind] for c in OUTPUTS[name].columns}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_official_schema(name: str, real_data: Path) -> None:
+    """Attributes satisfy the CloudEvents JSON schema."""
+    schema = json.loads((real_data / "standards" / "cloudevents" / "cloudevents.json").read_text())
+    document = json.loads(JSONFormat().write(read(only(name, frame(name)))))
+    jsonschema.Draft7Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
+
+
+def test_event_is_a_function_of_the_row() -> None:
+    """Only the key decides the id and the trace: a second run gives the same event, another key another id."""
+    signal = frame("signal", kind="a", subject="b")
+    assert only("signal", signal) == only("signal", signal)
+    again = only("signal", frame("signal", kind="a", subject="b", reason="other words"))
+    other = only("signal", frame("signal", kind="ab", subject=""))
+    assert again.id == only("signal", signal).id != other.id
+    trace = dict(again.headers)["traceparent"]
+    assert isinstance(trace, bytes)
+    assert re.fullmatch(rf"00-{again.id}-[0-9a-f]{{16}}-01", trace.decode())
+
+
+@pytest.mark.parametrize(("name", "column"), [("throughput", "window_end"), ("signal", "event_time")])
+def test_time(name: str, column: str) -> None:
+    """The event's time is the end of the window, or else the event time."""
+    other = datetime(2020, 1, 1, tzinfo=UTC)
+    timestamps = {c.name: other for c in OUTPUTS[name].columns if c.kind == "timestamp"}
+    assert read(only(name, frame(name, **{**timestamps, column: NOW}))).get_time() == NOW
+
+
+@given(st.floats())
+def test_value_is_strict_json(number: float) -> None:
+    """Whatever the number, the value is JSON that a strict parser takes, and finite numbers come back exactly."""
+
+    def refuse(literal: str) -> None:
+        raise AssertionError(literal)
+
+    value = only("throughput", frame("throughput", rate=number)).value
+    got = json.loads(value, parse_constant=refuse)["rate"]
+    assert got == number or (got is None and number - number != 0)
+
+
+def test_huge_bytes_are_cut() -> None:
+    """A 10 MB message in quarantine makes an event below the brokers' limit of 1 MB, marked as cut."""
+    event = only("quarantine", frame("quarantine", raw=b"x" * 10_000_000))
+    assert len(event.value) < 900_000
+    assert read(event).get_extension("taktcut") == "raw"
+    assert len(base64.b64decode(json.loads(event.value)["raw"])) == LONGEST_BYTES
+    assert read(only("quarantine", frame("quarantine"))).get_extension("taktcut") is None
+
+
+def test_subject_has_no_control_characters() -> None:
+    """Attributes may hold no control characters (CloudEvents 1.0, String); the data keeps them."""
+    event = read(only("signal", frame("signal", kind="a\x00\n", subject="b\x9f")))
+    assert event.get_subject() == "a\ufffd\ufffd/b\ufffd"
+
+
+def test_lake_only_outputs_make_no_events() -> None:
+    """Outputs without an event type stay in the lake."""
+    assert not list(events(OUTPUTS["robot_window"], frame("robot_window"), flow="f", writer="w"))

@@ -1,0 +1,189 @@
+"""Opening the lake, and every way in which that goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from schemas.errors import SinkError
+from sinks.lake import catalog
+from sinks.lake.catalog import LakeLocation, connect
+from sinks.lake.writer import LakeWriter
+
+from .frames import rows_of
+
+OPEN_AS_NOBODY = """
+import importlib.readers, os, pathlib, sys, pytz
+import sinks.lake.writer
+from sinks.lake.catalog import LakeLocation, connect
+from schemas.errors import SinkError
+connect(LakeLocation(pathlib.Path(sys.argv[2])), read_only=False).close()  # loads what the user may not reach
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    lake = connect(LakeLocation(pathlib.Path(sys.argv[1])), read_only=sys.argv[3] == "read")
+    print(lake.execute("SELECT count(*) FROM signal").fetchall())
+except SinkError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def public_folder() -> Iterator[Path]:
+    """Folder that every user can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="takt-public-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def write_signals(location: LakeLocation, count: int = 2) -> None:
+    writer = LakeWriter(location, "run-1", "throughput", "lake-0")
+    writer.resume(None)
+    writer.append("signal", rows_of("signal", count))
+    writer.commit()
+    writer.close()
+
+
+def as_nobody(folder: Path, mode: str, scratch: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_AS_NOBODY, folder, scratch, mode], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_session_is_in_utc_and_offline(location: LakeLocation) -> None:
+    """Times are shown in UTC whatever the machine's zone, and nothing can be downloaded by itself."""
+    write_signals(location)
+    lake = connect(location, read_only=True)
+    assert lake.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
+    assert lake.execute("SELECT current_setting('autoinstall_known_extensions')").fetchone() == (False,)
+    lake.close()
+
+
+def test_read_only_refuses_writes(location: LakeLocation) -> None:
+    """A read-only connection cannot change the lake."""
+    write_signals(location)
+    lake = connect(location, read_only=True)
+    with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+        lake.execute("DELETE FROM internal.signal")
+    lake.close()
+
+
+def test_missing_lake(sqlite_location: LakeLocation) -> None:
+    """Reading a lake that is not there says how to get one, and makes nothing."""
+    with pytest.raises(SinkError, match="there is no lake at") as caught:
+        connect(sqlite_location, read_only=True)
+    assert "takt demo" in caught.value.fix
+    assert not sqlite_location.folder.exists()
+
+
+def test_lake_folder_can_be_moved(sqlite_location: LakeLocation, tmp_path: Path) -> None:
+    """A lake with a SQLite catalogue works after its folder was moved."""
+    write_signals(sqlite_location)
+    moved = sqlite_location.folder.rename(tmp_path / "elsewhere")
+    lake = connect(LakeLocation(moved), read_only=True)
+    assert lake.execute("SELECT count(DISTINCT subject) FROM signal").fetchone() == (2,)
+    lake.close()
+
+
+def test_folder_is_a_file(tmp_path: Path) -> None:
+    """A file in the place of the lake folder is an error with the path."""
+    place = tmp_path / "lake"
+    place.write_text("")
+    with pytest.raises(SinkError, match=f"lake folder {place} is not writable"):
+        connect(LakeLocation(place), read_only=False)
+
+
+def test_no_right_to_write(public_folder: Path, tmp_path: Path) -> None:
+    """A user without rights on the folder is told so; reading needs no right to write."""
+    location = LakeLocation(public_folder / "lake")
+    write_signals(location)
+    if os.geteuid() != 0:
+        for path in (location.folder, location.data):
+            path.chmod(0o555)
+    said = as_nobody(location.folder, "write", tmp_path / "scratch")
+    assert "is not writable: Permission denied" in said
+    assert "fix: give user" in said
+    assert as_nobody(location.folder, "read", tmp_path / "scratch2") == "[(2,)]\n"
+
+
+def test_newer_ducklake(sqlite_location: LakeLocation) -> None:
+    """A catalogue in a newer format is refused, not migrated."""
+    write_signals(sqlite_location)
+    with sqlite3.connect(sqlite_location.sqlite) as database:
+        database.execute("UPDATE ducklake_metadata SET value = '99.0' WHERE key = 'version'")
+    database.close()
+    with pytest.raises(SinkError, match="another version of DuckLake"):
+        connect(sqlite_location, read_only=True)
+
+
+def test_not_a_catalogue(sqlite_location: LakeLocation) -> None:
+    """A file that is no database is named as such."""
+    sqlite_location.folder.mkdir()
+    sqlite_location.sqlite.write_text("no database, but text that is long enough to look at" * 50)
+    with pytest.raises(SinkError, match="damaged or not a catalogue"):
+        connect(sqlite_location, read_only=True)
+
+
+def test_missing_extension(sqlite_location: LakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing extension wheel is named with the version to install."""
+    monkeypatch.setattr(catalog, "EXTENSIONS", ("no_such",))
+    with pytest.raises(SinkError, match=f"install duckdb-extension-no-such=={duckdb.__version__}"):
+        connect(sqlite_location, read_only=False)
+
+
+def test_other_duckdb(sqlite_location: LakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extensions made for another DuckDB are refused with both versions."""
+    monkeypatch.setattr(duckdb, "__version__", "0.0.1")
+    with pytest.raises(SinkError, match=r"DuckDB is 0\.0\.1, but duckdb-extension-ducklake is 1"):
+        connect(sqlite_location, read_only=False)
+
+
+def test_postgres_out_of_reach(tmp_path: Path) -> None:
+    """A server that is not there is an error without the password."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    location = LakeLocation(tmp_path, f"postgresql://takt:hidden-word@127.0.0.1:{port}/lake")
+    with pytest.raises(SinkError, match="out of reach") as caught:
+        connect(location, read_only=False)
+    assert "hidden-word" not in str(caught.value)
+    assert f"127.0.0.1:{port}/lake" in str(caught.value)
+
+
+def test_wrong_password(postgres_location: LakeLocation, tmp_path: Path) -> None:
+    """A refused password is reported and not shown."""
+    url = (postgres_location.catalog or "").replace(postgres_location.secret, "wr%40ng-word")
+    with pytest.raises(SinkError, match="password authentication failed") as caught:
+        connect(LakeLocation(tmp_path, url), read_only=False)
+    assert "ng-word" not in str(caught.value)
+
+
+def test_password_stays_hidden(postgres_location: LakeLocation) -> None:
+    """The password is in no repr, and no query on an open lake shows it."""
+    write_signals(postgres_location)
+    assert postgres_location.secret
+    assert postgres_location.secret not in f"{postgres_location} {postgres_location!r}"
+    lake = connect(postgres_location, read_only=True)
+    shown = [lake.execute(f"FROM {source}()").fetchall() for source in ("duckdb_databases", "duckdb_secrets")]
+    lake.close()
+    assert postgres_location.secret not in repr(shown)
+
+
+def test_catalogue_of_another_folder(postgres_location: LakeLocation, tmp_path: Path) -> None:
+    """A PostgreSQL catalogue is bound to the folder it was made with."""
+    write_signals(postgres_location)
+    with pytest.raises(SinkError, match="belongs to a lake in another folder"):
+        connect(LakeLocation(tmp_path / "other", postgres_location.catalog), read_only=False)
