@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
@@ -48,6 +48,10 @@ _PRODUCER: dict[str, Any] = {
 }
 
 
+def _is_vague(error: KafkaError) -> bool:
+    return error.code() == KafkaError._FATAL  # noqa: SLF001 public constant
+
+
 class _Outbox:
     """A producer with its delivery reports."""
 
@@ -78,19 +82,27 @@ class _Outbox:
             except KafkaException as failure:
                 if failure.args[0].code() == KafkaError._STATE:  # noqa: SLF001 public constant
                     return False
-                if failure.args[0].code() != KafkaError._FATAL:  # noqa: SLF001 public constant
+                if not _is_vague(failure.args[0]):
                     self.failed = self.failed or (failure.args[0], {topic})
                 raise
             else:
                 self._waiting += 1
                 return True
 
-    def hear_out(self) -> None:
-        """Wait a moment for reports that are under way: a fatal error is told before what caused it."""
+    def cause(self, error: KafkaError) -> tuple[KafkaError, set[str]]:
+        """What lies behind an error, and the topics it struck.
+
+        A call on a dead producer says only that it is dead. Why, a later poll raises, once; and the reports that are
+        under way then name the topic.
+        """
         limit = time.monotonic() + _CALL_TIMEOUT_S
-        while self._waiting and self.failed is None and time.monotonic() < limit:
-            with suppress(*_FAILURES):
+        while self.failed is None and (self._waiting or _is_vague(error)) and time.monotonic() < limit:
+            try:
                 self.producer.poll(_PAUSE_S)
+            except _FAILURES as failure:
+                told = kafka_error(failure)
+                error = told if _is_vague(error) else error
+        return self.failed or (error, self.topics)
 
     def topics_of(self, sent: list[Event]) -> set[str]:
         """Names of the topics to which events go."""
@@ -301,9 +313,7 @@ class EagerWriter:
         try:
             yield
         except _FAILURES as failure:
-            self._outbox.hear_out()
-            error, topics = self._outbox.failed or (kafka_error(failure), self._outbox.topics)
-            raise refusal(error, topics, self._connection) from failure
+            raise refusal(*self._outbox.cause(kafka_error(failure)), self._connection) from failure
         self._outbox.link.check_login()
         if self._outbox.failed is not None:
             raise refusal(*self._outbox.failed, self._connection)
