@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from flows.build import lake_location
 from flows.kafka import connection, topics
 from flows.recovery import demand_private
 from flows.settings import FileSource, KafkaSource, Settings
+from flows.versions import versions
 from quality.registration import register
 from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError, TaktError
 from schemas.registry import find_contract
@@ -55,8 +55,7 @@ def _versions(_: Settings) -> str:
     wrong = [f"{name} {version(name)} (needs {need})" for name, need in _PINNED.items() if version(name) != need]
     if wrong:
         raise SettingsError(f"versions that were never tested: {', '.join(wrong)}", fix="run `uv sync --frozen`")
-    names = ("bytewax", "polars", "duckdb", "confluent-kafka")
-    return f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in names)
+    return ", ".join(f"{name} {found}" for name, found in versions().items())
 
 
 def _contracts(settings: Settings) -> str:

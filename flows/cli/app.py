@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 import typer
 from rich.console import Console
 
 from flows.cli import audit, demo, doctor, ingest, lake, quarantine, run, simulate
+from flows.versions import versions
 from schemas.errors import TaktError
 
 FAILED = 1
@@ -47,5 +48,24 @@ app = App(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+def _print_versions(wanted: bool) -> None:
+    if wanted:
+        for name, version in versions().items():
+            typer.echo(f"{name} {version}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_versions, is_eager=True, help="Print what a bug report should name."),
+    ] = False,
+) -> None:
+    pass
+
+
 for module in (demo, run, ingest, simulate, lake, quarantine, audit, doctor):
     module.register(app)

@@ -14,6 +14,9 @@ from flows.reference.markdown import code, page, table
 _INTRO = """
 `takt COMMAND --help` shows the same on the terminal. Results go to standard output, all else to standard error. The
 exit code is 0 when all is well, 1 for an error (told as what was wrong and how to mend it), 2 for a wrong command line.
+
+`takt --version` prints the versions that a bug report should name. `takt --install-completion` teaches the shell to
+complete commands and options.
 """
 
 
