@@ -13,7 +13,7 @@ from domain.streaming.watermark import TimeBounds
 from flows.audit import Audit
 from flows.estimators import Rows
 from flows.kafka import connection, topics
-from flows.kinds import kind_of
+from flows.kinds import demand_fields, kind_of
 from flows.recovery import Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
@@ -57,6 +57,7 @@ def _endless(settings: Settings) -> bool:
 def _input(name: str, settings: Settings, registered: Registered, run: Run, audit: Audit | None) -> Input:
     contract = registered.contract
     kind = kind_of(contract.key, name)
+    demand_fields(contract)
     valves = Valves(settings.breaker.pause_s)
     source, partitions, key = _source(name, settings, run, valves)
     time = settings.time

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flows.build import lake_location
 from flows.kafka import connection, topics
+from flows.kinds import demand_fields, kind_of
 from flows.recovery import demand_private
 from flows.settings import FileSource, KafkaSource, Settings
 from flows.versions import versions
@@ -60,8 +61,12 @@ def _versions(_: Settings) -> str:
 
 def _contracts(settings: Settings) -> str:
     keys = sorted({source.contract for source in settings.sources.values()})
-    rules = [f"{key} ({len(register(find_contract(key, settings.contracts)).rules)} rules)" for key in keys]
-    return ", ".join(rules) or "none in use"
+    in_use = [register(find_contract(key, settings.contracts)) for key in keys]
+    for name, source in settings.sources.items():
+        kind_of(source.contract, name)
+    for known in in_use:
+        demand_fields(known.contract)
+    return ", ".join(f"{known.contract.key} ({len(known.rules)} rules)" for known in in_use) or "none in use"
 
 
 def _sources(settings: Settings) -> str:

@@ -11,7 +11,8 @@ from domain.health import sensor_windows
 from domain.streaming.windows import Aggregation
 from domain.throughput import counters, robot_windows, task_windows
 from flows.estimators import Estimator, RobotEstimator, TaskEstimator
-from schemas.errors import SettingsError
+from schemas.contract import Contract
+from schemas.errors import ContractError, SettingsError
 from schemas.outputs import ROBOT_WINDOW, SENSOR_WINDOW, Output
 
 
@@ -81,3 +82,19 @@ def kind_of(contract: str, source: str) -> Kind:
             f"sources.{source}.contract: no flow works on {name!r}", fix=f"use one of: {', '.join(sorted(KINDS))}"
         )
     return KINDS[name]
+
+
+def demand_fields(contract: Contract) -> None:
+    """Raise ContractError unless the fields that the flow of this event works on are there, with their types."""
+    kind = KINDS.get(contract.name)
+    present = {field.name: field.dtype for field in contract.fields}
+    wrong = [
+        f"{name} ({'missing' if name not in present else f'{present[name]}, not {dtype}'})"
+        for name, dtype in (kind.columns if kind else {}).items()
+        if present.get(name) != dtype
+    ]
+    if wrong:
+        raise ContractError(
+            f"{contract.key}: the flow that works on {contract.name} needs fields {', '.join(wrong)}",
+            fix=f"keep them as in the first version: `takt contracts show {contract.name}@1`",
+        )

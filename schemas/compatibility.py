@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from schemas.contract import Contract, Field
 
@@ -22,12 +22,22 @@ Level = Literal["full", "backward", "forward", "none"]
 _EXACT: Final = 2**53
 
 
+class Reason(NamedTuple):
+    """Why a direction is broken: by which field, rule (`rule CODE`) or property of the event, and in which way."""
+
+    subject: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.text}"
+
+
 @dataclass(frozen=True, slots=True)
 class Compatibility:
     """Why the versions are not backward or forward compatible; empty where they are."""
 
-    backward: tuple[str, ...]
-    forward: tuple[str, ...]
+    backward: tuple[Reason, ...]
+    forward: tuple[Reason, ...]
 
     @property
     def level(self) -> Level:
@@ -42,32 +52,32 @@ def check_compatibility(old: Contract, new: Contract) -> Compatibility:
     return Compatibility(backward=tuple(_refusals(new, old)), forward=tuple(_refusals(old, new)))
 
 
-def _refusals(reader: Contract, writer: Contract) -> Iterator[str]:
+def _refusals(reader: Contract, writer: Contract) -> Iterator[Reason]:
     """Reasons why `reader` may refuse or misread messages that are good for `writer`."""
     if reader.name != writer.name:
-        yield f"{reader.key} and {writer.key} are different events"
+        yield Reason("name", f"{reader.key} and {writer.key} are different events")
     written = {field.name: field for field in writer.fields}
     for name in written:
         if name not in reader.field_names:
-            yield f"{name}: {reader.key} is closed and does not know it"
+            yield Reason(name, f"{reader.key} is closed and does not know it")
     for field in reader.fields:
         if field.name in written:
-            yield from (f"{field.name}: {reason}" for reason in _of_field(field, written[field.name]))
+            yield from (Reason(field.name, text) for text in _of_field(field, written[field.name]))
         elif field.required:
-            yield f"{field.name}: {reader.key} requires it and {writer.key} does not have it"
+            yield Reason(field.name, f"{reader.key} requires it and {writer.key} does not have it")
     yield from _of_event(reader, writer)
 
 
-def _of_event(reader: Contract, writer: Contract) -> Iterator[str]:
+def _of_event(reader: Contract, writer: Contract) -> Iterator[Reason]:
     for what in ("idempotency_key", "entity_field", "event_time_field"):
         if getattr(reader, what) != getattr(writer, what):
-            yield f"{what}: {getattr(writer, what)} is written, {getattr(reader, what)} is read"
+            yield Reason(what, f"{getattr(writer, what)} is written, {getattr(reader, what)} is read")
     if reader.future_tolerance_s < writer.future_tolerance_s:
-        yield f"future_tolerance_s: {reader.key} tolerates less"
+        yield Reason("future_tolerance_s", f"{reader.key} tolerates less")
     known = [(rule.expectation, rule.kwargs) for rule in writer.rules if rule.severity == "critical"]
     for rule in reader.rules:
         if rule.severity == "critical" and (rule.expectation, rule.kwargs) not in known:
-            yield f"rule {rule.code}: critical in {reader.key} and not in {writer.key}"
+            yield Reason(f"rule {rule.code}", f"critical in {reader.key} and not in {writer.key}")
 
 
 def _of_field(reader: Field, writer: Field) -> Iterator[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from flows.contract_words import bounds_of, type_of
 from flows.reference.markdown import code, page, table
 from quality.registration import Registered, register
-from schemas.contract import Contract, Field
+from schemas.contract import Contract
 from schemas.registry import contracts
 
 _INTRO = """
@@ -39,7 +40,7 @@ def _contract(contract: Contract) -> str:
     ]
     fields = table(
         ("field", "type", "unit", "bounds", "meaning"),
-        [(code(f.name), _type(f), code(f.unit), _bounds(f), f.description) for f in contract.fields],
+        [(code(f.name), type_of(f), code(f.unit), bounds_of(f, code), f.description) for f in contract.fields],
     )
     rules = table(("code", "severity", "rule"), _rules(registered))
     return "\n\n".join([f"## `{contract.key}`", contract.description, "\n".join(facts), fields, rules])
@@ -48,30 +49,6 @@ def _contract(contract: Contract) -> str:
 def schema_name(contract: Contract) -> str:
     """Name of a contract's JSON Schema, `robot.state.v1`."""
     return f"{contract.name}.v{contract.version}"
-
-
-def _type(field: Field) -> str:
-    words = [{"strings": "list of strings"}.get(field.type, field.type)]
-    if not field.required:
-        words.append("optional" + (f", default {json.dumps(field.default)}" if field.default is not None else ""))
-    if field.nullable:
-        words.append("may be null")
-    return ", ".join(words)
-
-
-def _bounds(field: Field) -> str:
-    limits = {
-        ">=": field.minimum,
-        ">": field.exclusive_minimum,
-        "<=": field.maximum,
-        "<": field.exclusive_maximum,
-    }
-    words = [f"{sign} {value:g}" for sign, value in limits.items() if value is not None]
-    if field.min_length is not None or field.max_length is not None:
-        words.append(f"{field.min_length or 0} to {field.max_length or 'any number of'} characters")
-    if field.pattern is not None:
-        words.append(code(field.pattern))
-    return ", ".join([*words, *map(code, field.values)])
 
 
 def _rules(registered: Registered) -> list[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ import pytest
 from schemas.compatibility import check_compatibility
 from schemas.contract import Contract, Field, Rule
 from schemas.decode import Decoder
+from schemas.messages import Messages
 from tests.schemas.messages import CONTRACT, GOOD
 
 
@@ -89,7 +90,7 @@ def test_small_integers_may_become_numbers() -> None:
 def test_reasons_name_the_field() -> None:
     """A reason is a sentence that starts with the field."""
     reasons = check_compatibility(CONTRACT, changed("n", unit="s")).backward
-    assert reasons == ("n: unit '' is written, 's' is read",)
+    assert [*map(str, reasons)] == ["n: unit '' is written, 's' is read"]
 
 
 READABLE = [(CONTRACT, new) for new, level in CASES if level in ("full", "backward")]
@@ -103,4 +104,4 @@ def test_what_is_called_compatible_decodes(written: Contract, read: Contract) ->
     bare = [field.name for field in written.fields if field.required]
     for names in (full, bare):
         message = b"{" + b",".join(b'"%s":%s' % (name.encode(), GOOD[name]) for name in names) + b"}"
-        assert not Decoder(read, read.field_names).decode([message]).rejects
+        assert not Decoder(read).decode(Messages.of([message])).rejects
