@@ -25,7 +25,7 @@ class Estimator(Protocol):
     def on_releases(self, releases: Sequence[Release]) -> list[Rows]:
         """Rows that follow from windows as a timeline releases them, none twice at one stage.
 
-        They do not depend on how releases are cut into calls.
+        They do not depend on how releases are cut into calls, but for those of an end of input: they are one call.
         """
         ...
 

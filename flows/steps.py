@@ -24,7 +24,14 @@ class Idle(msgspec.Struct, frozen=True):
     """The partition has been silent for a while and should hold nobody back."""
 
 
-Item = Rows | Closed | Idle
+class Ended(msgspec.Struct, frozen=True):
+    """The input has ended; `present` are the partition's results of all windows that are not final, as they stand."""
+
+    present: pl.DataFrame
+
+
+Progress = Closed | Idle | Ended
+Item = Rows | Progress
 
 
 class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
@@ -56,8 +63,14 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         return items, StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[Iterable[Item], bool]:
-        """End of a bounded input: results as far as they are known."""
-        return self._closed(self._logic.on_end().closed), StatefulBatchLogic.RETAIN
+        """End of a bounded input: what is new or changed in windows that are not final."""
+        present = self._logic.on_end()
+        items: list[Item] = []
+        if self._kind.published is not None:
+            items += self._rows(self._kind.published, self._revisions.so_far(self._kind.published.finish(present)))
+        if self._kind.estimator is not None:
+            items.append(Ended(present))
+        return items, StatefulBatchLogic.RETAIN
 
     def _on_gated(self, batch: GatedBatch) -> list[Item]:
         self._silent = 0
@@ -89,13 +102,16 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         return items
 
     def _publish(self, part: Closed, published: Published) -> list[Item]:
-        output = published.output
-        contract = pl.lit(self._logic.contract).alias("contract")
-        rows = [
-            self._revisions.on_time(published.finish(part.on_time)),
-            self._revisions.final(published.finish(part.final), part.final_until),
+        return [
+            *self._rows(published, self._revisions.so_far(published.finish(part.on_time))),
+            *self._rows(published, self._revisions.final(published.finish(part.final), part.final_until)),
         ]
-        return [(output.name, r.with_columns(contract).select(output.schema.keys())) for r in rows if r.height]
+
+    def _rows(self, published: Published, rows: pl.DataFrame) -> list[Item]:
+        if rows.height == 0:
+            return []
+        contract = pl.lit(self._logic.contract).alias("contract")
+        return [(published.output.name, rows.with_columns(contract).select(published.output.schema.keys()))]
 
     def snapshot(self) -> bytes:
         """State as MessagePack."""
@@ -110,19 +126,23 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         self._breaker.restore(breaker)
 
 
-class EstimateStep(StatefulBatchLogic[tuple[str, Closed | Idle], Rows, bytes]):
+class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
     """Merges the partitions of a stream in event-time order and learns from the merged windows."""
 
     def __init__(self, timeline: Timeline, estimator: Estimator) -> None:
         self._timeline = timeline
         self._estimator = estimator
+        self._present: dict[str, pl.DataFrame] = {}  # not stored: partitions say it again at the end of a resumed run
 
-    def on_batch(self, values: list[tuple[str, Closed | Idle]]) -> tuple[Iterable[Rows], bool]:
-        """Take what partitions closed, or that they fell silent."""
+    def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Rows], bool]:
+        """Take what partitions closed, or that they fell silent or ended."""
         rows: list[Rows] = []
         for partition, item in values:
             if isinstance(item, Idle):
                 rows += self._learn(self._timeline.idle(partition))
+                continue
+            if isinstance(item, Ended):
+                self._present[partition] = item.present
                 continue
             releases, stragglers = self._timeline.advance(partition, item)
             rows += self._learn(releases)
@@ -130,8 +150,8 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Closed | Idle], Rows, bytes]):
         return rows, StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[Iterable[Rows], bool]:
-        """End of a bounded input."""
-        return self._learn(self._timeline.end()), StatefulBatchLogic.RETAIN
+        """End of a bounded input, which all partitions have said by now: what is new or changed."""
+        return self._learn(self._timeline.end(self._present)), StatefulBatchLogic.RETAIN
 
     def _learn(self, releases: list[Release]) -> list[Rows]:
         return self._estimator.on_releases(releases) if releases else []

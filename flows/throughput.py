@@ -19,10 +19,9 @@ from bytewax.outputs import Sink
 from domain.streaming.partition import PartitionLogic
 from domain.streaming.partition import Stream as StreamSpec
 from domain.streaming.timeline import Timeline
-from domain.streaming.windows import Closed
 from flows.estimators import Estimator, Rows
 from flows.kinds import Kind
-from flows.steps import EstimateStep, Idle, Item, PartitionStep
+from flows.steps import EstimateStep, Item, PartitionStep, Progress
 from flows.valve import Valves
 from quality.breaker import Breaker, BreakerRule
 from schemas.batch import GatedBatch, RawBatch
@@ -83,7 +82,7 @@ def _wire_input(flow: Dataflow, one: Input) -> list[Stream[Rows]]:
 
 
 def _wire_estimates(
-    one: Input, estimator: Callable[[int, str], Estimator], progress: KeyedStream[tuple[str, Closed | Idle]]
+    one: Input, estimator: Callable[[int, str], Estimator], progress: KeyedStream[tuple[str, Progress]]
 ) -> Stream[Rows]:
     def build(state: bytes | None) -> EstimateStep:
         bounds = one.stream.bounds
@@ -117,7 +116,7 @@ def _rows(pair: tuple[str, Item]) -> Rows | None:
     return item if isinstance(item, tuple) else None
 
 
-def _progress(stream: str, pair: tuple[str, Item]) -> tuple[str, tuple[str, Closed | Idle]] | None:
+def _progress(stream: str, pair: tuple[str, Item]) -> tuple[str, tuple[str, Progress]] | None:
     partition, item = pair
     return None if isinstance(item, tuple) else (stream, (partition, item))
 

@@ -1,4 +1,8 @@
-"""Numbered results: revision 0 when a window is due, revision 1 if late rows changed it until it was final."""
+"""Numbered results: a window is told when something is known of it, and as the next revision each time it changed.
+
+It may be told on time, at ends of the input, and when it is final. What was told last is remembered until then, and
+what does not differ from it is not told again.
+"""
 
 from __future__ import annotations
 
@@ -9,51 +13,62 @@ import polars as pl
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.windows import WINDOW_START
 
-_KNOWN = "_known"
+_REVISION = "revision"
 _WAS = "_was"
 
 
 class Revisions:
-    """Remembers what was emitted for windows that are not final, to emit again only what changed."""
+    """Remembers what was told last of windows that are not final, to tell only what is new or changed."""
 
     def __init__(self, key: Sequence[str], window_us: int) -> None:
         self._key = list(key)
         self._window = window_us
-        self._emitted: pl.DataFrame | None = None
+        self._told: pl.DataFrame | None = None
 
-    def on_time(self, results: pl.DataFrame) -> pl.DataFrame:
-        """Rows to emit for windows that are due: all of them, as revision 0."""
-        if results.height:
-            self._emitted = results if self._emitted is None else pl.concat([self._emitted, results])
-        return self._numbered(results, 0, final=False)
+    def so_far(self, results: pl.DataFrame) -> pl.DataFrame:
+        """Rows to tell of windows that can still change."""
+        news = self._news(results)
+        if self._told is None:
+            self._told = news
+        elif news.height:
+            kept = self._told if _all_first(news) else self._told.join(news, on=self._key, how="anti", nulls_equal=True)
+            self._told = pl.concat([kept, news])
+        return self._dated(news, final=False)
 
     def final(self, results: pl.DataFrame, until: int) -> pl.DataFrame:
-        """Rows to emit for final windows, all that end by `until`: those that changed, or were never emitted."""
-        if self._emitted is None:
-            return self._numbered(results, 0, final=True)
-        was = self._emitted.with_columns(pl.lit(value=True).alias(_KNOWN))
-        both = results.join(was, on=self._key, how="left", suffix=_WAS, nulls_equal=True)
-        values = [c for c in results.columns if c not in self._key]
-        differs = pl.any_horizontal(pl.col(c).ne_missing(pl.col(c + _WAS)) for c in values)
-        known = pl.col(_KNOWN).is_not_null()
-        changed = self._numbered(both.filter(known & differs).select(results.columns), 1, final=True)
-        fresh = self._numbered(both.filter(~known).select(results.columns), 0, final=True)
-        self._emitted = self._emitted.filter(pl.col(WINDOW_START) + self._window > until)
-        return pl.concat([fresh, changed]).sort(self._key)
+        """Rows to tell of final windows, all that end by `until`, which are then forgotten."""
+        news = self._news(results)
+        if self._told is not None:
+            self._told = self._told.filter(pl.col(WINDOW_START) + self._window > until)
+        return self._dated(news, final=True)
 
-    def _numbered(self, rows: pl.DataFrame, revision: int, *, final: bool) -> pl.DataFrame:
+    def _news(self, results: pl.DataFrame) -> pl.DataFrame:
+        """Results that were never told or differ from what was told last, in their order, with their revision."""
+        if self._told is None:
+            return results.with_columns(pl.lit(0, pl.Int64).alias(_REVISION))
+        both = results.join(self._told, on=self._key, how="left", suffix=_WAS, nulls_equal=True, maintain_order="left")
+        values = [name for name in results.columns if name not in self._key]
+        differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name + _WAS)) for name in values)
+        before = pl.col(_REVISION)
+        news = both.filter(before.is_null() | differs)
+        return news.select(*results.columns, (before + 1).fill_null(0))
+
+    def _dated(self, news: pl.DataFrame, *, final: bool) -> pl.DataFrame:
         start = pl.col(WINDOW_START)
-        return rows.with_columns(
+        return news.with_columns(
             start.cast(pl.Datetime("us", "UTC")),
             (start + self._window).cast(pl.Datetime("us", "UTC")).alias("window_end"),
-            pl.lit(revision, pl.Int64).alias("revision"),
             pl.lit(final).alias("final"),
         )
 
     def snapshot(self) -> bytes | None:
-        """State as Arrow bytes, or None when nothing was emitted yet."""
-        return None if self._emitted is None else to_bytes(self._emitted)
+        """State as Arrow bytes, or None when nothing was told yet."""
+        return None if self._told is None else to_bytes(self._told)
 
     def restore(self, data: bytes | None) -> None:
         """Take up a snapshot."""
-        self._emitted = None if data is None else from_bytes(data)
+        self._told = None if data is None else from_bytes(data)
+
+
+def _all_first(news: pl.DataFrame) -> bool:
+    return bool((news[_REVISION] == 0).all())

@@ -4,11 +4,13 @@ Each partition says how far it has come (`Closed.on_time_until`, `final_until`) 
 `Timeline` releases a window on time when every partition has passed its end, and as final when every partition
 has passed its end plus allowed lateness; releases are ordered by exactly that time, finals first. So what
 comes out, and in which order, does not depend on how the partitions' batches interleave.
+
+At an end of input every window that is not final is given once more as far as it is known (`Timeline.end`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,11 +21,12 @@ import polars as pl
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import WINDOW_START, Closed
+from schemas.errors import RecoveryError
 
 Stage = Literal["on_time", "final"]
+"""What is known of a window while it can still change, and when it cannot."""
 
-_STATE_VERSION = 1
-_ENDED = 2**62
+_STATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +47,18 @@ class _Progress:
 
 @dataclass(slots=True)
 class _Store:
-    frames: dict[int, list[pl.DataFrame]] = field(default_factory=dict)
+    frames: dict[int, dict[str, pl.DataFrame]] = field(default_factory=dict)
+    """Partials by window and partition."""
     released: int = BEGINNING
 
-    def put(self, frame: pl.DataFrame) -> list[pl.DataFrame]:
-        """Keep partials by window; those of windows released before are handed back."""
+    def put(self, partition: str, frame: pl.DataFrame) -> list[pl.DataFrame]:
+        """Keep a partition's partials by window; those of windows released before are handed back."""
         stragglers = []
         for start, part in _by_window(frame):
             if start < self.released:
                 stragglers.append(part)
             else:
-                self.frames.setdefault(start, []).append(part)
+                self.frames.setdefault(start, {})[partition] = part
         return stragglers
 
 
@@ -76,8 +80,8 @@ class Timeline:
         progress.idle = False
         progress.on_time = max(progress.on_time, closed.on_time_until)
         progress.final = max(progress.final, closed.final_until)
-        self._stores["on_time"].put(closed.on_time)
-        stragglers = self._stores["final"].put(closed.final)
+        self._stores["on_time"].put(partition, closed.on_time)
+        stragglers = self._stores["final"].put(partition, closed.final)
         return self._release(), stragglers
 
     def idle(self, partition: str) -> list[Release]:
@@ -85,19 +89,35 @@ class Timeline:
         self._progress.setdefault(partition, _Progress()).idle = True
         return self._release()
 
-    def end(self) -> list[Release]:
-        """End of input: everything that is known is released on time; nothing more becomes final.
+    def end(self, present: Mapping[str, pl.DataFrame]) -> list[Release]:
+        """End of input: every window that is not final, on time whether it was before or not, as far as it is known.
 
-        Should the input go on, then what a partition that was behind adds to a window released here comes with the
-        window's final result.
+        `present` are the partials, by partition, of all windows that are not final in it. Input may go on: nothing
+        becomes final by its end, and a window that was not due comes on time when it is.
         """
-        return self._release(ended=True)
+        final = self._stores["final"]
+        known = {start: dict(parts) for start, parts in final.frames.items()}
+        for partition, frame in present.items():
+            self._progress.setdefault(partition, _Progress())
+            for start, part in _by_window(frame):
+                if start >= final.released:
+                    known.setdefault(start, {})[partition] = part
+        self._bring_up_to_date(known)
+        return [Release("on_time", start, list(parts.values())) for start, parts in sorted(known.items())]
 
-    def _release(self, *, ended: bool = False) -> list[Release]:
+    def _bring_up_to_date(self, known: Mapping[int, Mapping[str, pl.DataFrame]]) -> None:
+        """Replace what partitions gave on time of windows that wait for others: no less may come than was told."""
+        on_time = self._stores["on_time"]
+        for start, parts in known.items():
+            given = {name: part for name, part in parts.items() if self._progress[name].on_time >= start + self._window}
+            if given and start >= on_time.released:
+                on_time.frames.setdefault(start, {}).update(given)
+
+    def _release(self) -> list[Release]:
         active = [p for p in self._progress.values() if not p.idle]
         if not active:
             return []
-        on_time = _ENDED if ended else min(p.on_time for p in active)
+        on_time = min(p.on_time for p in active)
         final = min(p.final for p in active)
         due: list[tuple[int, int, Stage, int]] = []
         stages: tuple[tuple[int, Stage, int, int], ...] = (
@@ -108,20 +128,19 @@ class Timeline:
             starts = (start for start in self._stores[stage].frames if start + self._window <= until)
             due += [(start + self._window + wait, order, stage, start) for start in starts]
         releases = [self._pop(stage, start) for _, _, stage, start in sorted(due)]
-        if ended:
-            # No further than the last window with rows: input may go on, and with it partitions that are behind.
-            on_time = max((r.window_start + self._window for r in releases if r.stage == "on_time"), default=final)
         self._stores["final"].released = max(self._stores["final"].released, final)
         self._stores["on_time"].released = max(self._stores["on_time"].released, on_time)
         return releases
 
     def _pop(self, stage: Stage, start: int) -> Release:
-        return Release(stage, start, self._stores[stage].frames.pop(start))
+        return Release(stage, start, list(self._stores[stage].frames.pop(start).values()))
 
     def snapshot(self) -> bytes:
         """State as MessagePack of primitives and Arrow bytes."""
         frames = {
-            stage: [[start, *(to_bytes(f) for f in parts)] for start, parts in store.frames.items()]
+            stage: {
+                start: {name: to_bytes(part) for name, part in parts.items()} for start, parts in store.frames.items()
+            }
             for stage, store in self._stores.items()
         }
         state = {
@@ -133,13 +152,21 @@ class Timeline:
         return msgspec.msgpack.encode(state)
 
     def restore(self, data: bytes) -> None:
-        """Take up a snapshot. Partitions that are new since then start from the beginning."""
+        """Take up a snapshot; one of another version is refused. Partitions that are new start from the beginning."""
         state = msgspec.msgpack.decode(data)
+        if state["version"] != _STATE_VERSION:
+            raise RecoveryError(
+                f"state of merged windows has version {state['version']}, this is {_STATE_VERSION}",
+                fix="finish the run with the version of Takt that began it, or start a new run",
+            )
         for name, (on_time, final, idle) in state["progress"].items():
             self._progress[name] = _Progress(on_time, final, idle)
         for stage, store in self._stores.items():
             store.released = state["released"][stage]
-            store.frames = {start: [from_bytes(f) for f in parts] for start, *parts in state["frames"][stage]}
+            store.frames = {
+                start: {name: from_bytes(part) for name, part in parts.items()}
+                for start, parts in state["frames"][stage].items()
+            }
 
 
 def _by_window(frame: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -1,4 +1,4 @@
-"""Tumbling event-time windows over the rows of one partition, emitted on time and once more when final.
+"""Tumbling event-time windows over the rows of one partition, given on time and once more when final.
 
 `Windows` keeps rows that later ones could still precede and hands them to an `Aggregation` in two ways: *fold*
 for rows below the horizon, which nothing can precede any more, and *peek*, a look ahead that changes nothing.
@@ -90,15 +90,12 @@ class Windows:
             return None
         return self._close(on_time, final, running_max - self._bounds.reach_us)
 
-    def flush(self) -> Closed | None:
-        """End of input: on-time results of every window that has rows. None of them becomes final."""
+    def flush(self) -> pl.DataFrame:
+        """End of input: results, as they stand, of every window that is not final. Changes nothing: input may go on."""
         pending = self._take()
-        rest = self._aggregation.peek(pending, self._on_time_until, _END)
+        present = self._aggregation.peek(pending, self._final_until, _END)
         self._keep(pending)
-        if rest.height == 0:
-            return None
-        self._on_time_until = int(rest[WINDOW_START].to_numpy().max()) + self._bounds.window_us
-        return Closed(self._on_time_until, self._final_until, rest, rest.clear())
+        return present
 
     def _close(self, on_time: int, final: int, horizon: int) -> Closed:
         self._fold(horizon)

@@ -1,9 +1,9 @@
-"""Learning from windows that come twice: on time, while late rows may still follow, and final.
+"""Learning from windows that come more than once: on time, while late rows may still follow, and final.
 
-The windows of a stage come in order, each whole. *On time* a window is estimated from what was learned from
-final windows and, by a look ahead that is not kept, from the on-time windows since. Only *final* windows are
-learned from. Then a row is published again if any of its values differ from what was published on time, be it
-by its own late rows or by those of an earlier window. All is a function of the sequence of windows.
+Windows come whole, and final ones in order. *On time* a window is estimated from what was learned from final
+windows and, by a look ahead that is not kept, from the newest on-time windows before it. Only *final* windows are
+learned from. A row is published again when any of its values differ from what was published last, be it by its
+own late rows or by those of an earlier window. All is a function of the sequence of windows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from domain.throughput.counters import WINDOW_START
 from schemas.errors import RecoveryError
 from schemas.outputs import Output
 
-_STATE_VERSION: Final = 2
+_STATE_VERSION: Final = 3
 
 
 class Window(Protocol):
@@ -89,11 +89,10 @@ class Stages(Generic[L]):
 
     def __init__(self, learner: L, output: Output, window_us: int) -> None:
         self._learned = learner
-        self._ahead: L | None = learner
+        self._ahead: tuple[int, L] = (BEGINNING, learner)
         self._output = output
         self._window_us = window_us
         self._pending: dict[int, Any] = {}
-        self._latest = BEGINNING
         key = [name for name in output.key if name not in (WINDOW_START, "window_end", "revision")]
         self._revisions = Revisions((WINDOW_START, *key), window_us)
 
@@ -108,8 +107,8 @@ class Stages(Generic[L]):
         `rows` are those of the windows by stage; no window comes twice at one stage of a run. Runs may be cut
         anywhere: what is published does not depend on it.
 
-        A window comes on time when the watermark has passed it. If it is at or before one that already came,
-        as when input goes on after its end was announced, it waits for its final.
+        A window comes on time when the watermark has passed it, and at an end of input every window that is not
+        final does. Input may go on: a window that comes on time again takes the place of what came before.
 
         A window is final when its allowed lateness is over. It is learned, and its rows are published again,
         or for the first time. An on-time window that is passed over never becomes final and is not learned.
@@ -118,15 +117,13 @@ class Stages(Generic[L]):
         notes: dict[Stage, dict[int, Any]] = {"on_time": {}, "final": {}}
         places: dict[Stage, list[int]] = {"on_time": [], "final": []}
         for place, (stage, start) in enumerate(order):
-            if stage == "on_time" and start <= self._latest:
-                continue
             learner = (self._on_time if stage == "on_time" else self._final)(start, windows[stage][start])
             notes[stage][start] = learner.note(windows[stage][start])
             places[stage].append(place)
         return self._published(notes, places)
 
     def on_time(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """`run` of windows that all come on time, in order by start."""
+        """`run` of windows that come on time, in order by start."""
         return self.run([("on_time", start) for start in rows[WINDOW_START].unique().sort()], {"on_time": rows})
 
     def final(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -134,26 +131,28 @@ class Stages(Generic[L]):
         return self.run([("final", start) for start in rows[WINDOW_START].unique().sort()], {"final": rows})
 
     def _on_time(self, start: int, window: Window) -> L:
-        self._latest = start
-        self._ahead = self._look_ahead().learn(window)
+        known = self._look_ahead(start).learn(window)
+        behind = next(reversed(self._pending), BEGINNING) > start
         self._pending[start] = window
-        return self._ahead
+        if behind:
+            self._pending = dict(sorted(self._pending.items()))
+        self._ahead = (start, known)
+        return known
 
-    def _look_ahead(self) -> L:
-        if self._ahead is not None:
-            return self._ahead
-        learner = self._learned
-        for window in self._pending.values():
-            learner = learner.learn(window)
+    def _look_ahead(self, start: int) -> L:
+        """What is known before a window: what was learned, and on-time windows, from the last one looked at on."""
+        since, learner = self._ahead if self._ahead[0] < start else (BEGINNING, self._learned)
+        for pending, window in self._pending.items():
+            if since < pending < start:
+                learner = learner.learn(window)
         return learner
 
     def _final(self, start: int, window: Window) -> L:
-        self._latest = max(self._latest, start)
         passed = [pending for pending in self._pending if pending <= start]
         before = [self._pending.pop(pending) for pending in passed]
-        if passed != [start] or not before[0].equals(window):
-            self._ahead = None
         self._learned = self._learned.learn(window)
+        if self._ahead[0] < start or passed != [start] or not before[0].equals(window):
+            self._ahead = (BEGINNING, self._learned)
         return self._learned
 
     def _published(self, notes: Mapping[Stage, Mapping[int, Any]], places: Mapping[Stage, list[int]]) -> pl.DataFrame:
@@ -166,7 +165,7 @@ class Stages(Generic[L]):
             starts = list(notes[stage])
             rows = self._learned.estimate(list(notes[stage].values()))
             if stage == "on_time":
-                rows = self._revisions.on_time(rows)
+                rows = self._revisions.so_far(rows)
             else:
                 rows = self._revisions.final(rows, starts[-1] + self._window_us)
             frames.append(rows.select(self._output.schema.keys()))
@@ -178,7 +177,6 @@ class Stages(Generic[L]):
         pending = list(self._pending.values())
         state = {
             "version": _STATE_VERSION,
-            "latest": self._latest,
             "learned": self._learned.snapshot(),
             "pending": to_bytes(self._learned.rows(pending)) if pending else None,
             "revisions": self._revisions.snapshot(),
@@ -193,9 +191,8 @@ class Stages(Generic[L]):
                 f"state of the {self._output.name} estimator has version {state['version']}, this is {_STATE_VERSION}",
                 fix="finish the run with the version of Takt that began it, or start a new run",
             )
-        self._latest = state["latest"]
         self._learned = self._learned.restored(state["learned"])
         pending = state["pending"]
         self._pending = {} if pending is None else self._learned.windows(from_bytes(pending))
         self._revisions.restore(state["revisions"])
-        self._ahead = None
+        self._ahead = (BEGINNING, self._learned)

@@ -19,6 +19,7 @@ from domain.twin.warehouse import Warehouse
 from flows.run import run
 from flows.settings import Settings, Time
 from flows.sources import files
+from schemas.outputs import OUTPUTS
 
 from .process import start
 from .warehouse import settings_of, small_day, table, tables, text_of
@@ -93,6 +94,7 @@ def test_lateness_changes_no_final_value(tmp_path, seed):
     shuffled = worked_off(tmp_path / "shuffled", delivered(DISORDER_S + 60, seed), time=time)
     assert table(shuffled, "robot_window")["revision"].max() == 1
     assert table(shuffled, "late").height == 0
+    assert_nothing_is_missing(shuffled)
     for name in ("robot_window", "throughput"):
         frame = settled(shuffled, name, DISORDER_S + 60)
         assert frame.height > 500
@@ -143,16 +145,35 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_file_that_grows_between_runs_gives_the_results_of_one_run(tmp_path):
-    """An end of input in the midst of a window is mended by the final result, once the input has gone on."""
-    expected = worked_off(tmp_path / "whole", in_order())
-    lines = in_order().splitlines(keepends=True)
-    settings = worked_off(tmp_path / "growing", b"")
+@pytest.mark.parametrize(("reach_s", "revision"), [(0.0, 1), (DISORDER_S + 60, 2)])
+def test_file_that_grows_between_runs_gives_the_results_of_one_run(tmp_path, reach_s, revision):
+    """At each end of input all rows are in the newest results, which are those of a run that read as far at once."""
+    lines = (in_order() if reach_s == 0 else delivered(reach_s, 3)).splitlines(keepends=True)
+    time = Time(disorder_s=DISORDER_S, lateness_s=60)
+    settings = worked_off(tmp_path / "growing", b"", time=time)
     for begin, end in itertools.pairwise((0, 1_003, 2_017, len(lines))):
         with (tmp_path / "growing" / "day.jsonl").open("ab") as file:
             file.writelines(lines[begin:end])
         run(settings)
-    assert table(settings, "robot_window")["revision"].max() == 1
-    assert table(settings, "accounting")["good"].sum() == len(lines)
+        assert_nothing_is_missing(settings)
+        whole = worked_off(tmp_path / f"whole {end}", b"".join(lines[:end]), time=time)
+        for name in ("robot_window", "throughput"):
+            assert newest(settings, name) == newest(whole, name)
+    told = {name: table(settings, name) for name in ("robot_window", "throughput")}
+    assert told["robot_window"]["revision"].max() == revision
+    run(settings)
+    assert {name: table(settings, name).height for name in told} == {n: f.height for n, f in told.items()}
+
+
+def assert_nothing_is_missing(settings: Settings) -> None:
+    """The newest values hold every row that was accepted, and no row is told twice under one key."""
+    good = table(settings, "accounting")["good"].sum()
+    assert table(settings, "robot_window_latest")["messages"].sum() == good
+    levels = table(settings, "throughput_latest").group_by("level").agg(pl.col("messages").sum())
+    assert dict(levels.iter_rows()) == {"robot": good, "zone": good, "site": good}
     for name in ("robot_window", "throughput"):
-        assert text_of(settled(settings, name, 65)) == text_of(settled(expected, name, 65))
+        assert not table(settings, name).select(OUTPUTS[name].key).is_duplicated().any()
+
+
+def newest(settings: Settings, name: str) -> str:
+    return text_of(table(settings, f"{name}_latest").drop("revision", "final"))

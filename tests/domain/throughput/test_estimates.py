@@ -47,7 +47,7 @@ def state(subject):
     """Stored state with frames as rows: the bytes under nulls are not defined."""
     stored = msgspec.msgpack.decode(subject.snapshot())
     frames = [stored["learned"]["book"], *filter(None, [stored["pending"], stored["revisions"]])]
-    return stored["latest"], [from_bytes(frame).rows() for frame in frames if from_bytes(frame).height]
+    return [from_bytes(frame).rows() for frame in frames if from_bytes(frame).height]
 
 
 def estimator(model=MODEL):
@@ -224,15 +224,37 @@ def test_windows_learned_twice_are_refused():
         subject.final(level_rows([("s", "z", "r", 3, 1, 1, 1)]))
 
 
-def test_input_that_goes_on_after_its_end_is_published_when_final():
-    """A window that comes on time again, or behind another, is published with its final, once."""
+def test_input_that_goes_on_after_its_end_is_told_as_it_changes():
+    """A window that comes on time again, or behind another, is told where it changed, and once more when final."""
     subject = estimator()
     subject.on_time(level_rows([("s", "z", "r", 5, 1, 1, 1)]))
-    assert subject.on_time(level_rows([("s", "z", "r", 4, 1, 1, 1), ("s", "z", "r", 5, 2, 1, 1)])).height == 0
+    again = subject.on_time(level_rows([("s", "z", "r", 4, 1, 1, 1), ("s", "z", "r", 5, 2, 1, 1)]))
     four = subject.final(level_rows([("s", "z", "r", 4, 1, 1, 1)]))
-    five = subject.final(level_rows([("s", "z", "r", 5, 2, 1, 1)]))
-    stages = [set(f.select("revision", "final").rows()) for f in (four, five)]
-    assert stages == [{(0, True)}, {(1, True)}]
+    five = subject.final(level_rows([("s", "z", "r", 5, 3, 1, 1)]))
+    stages = [set(f.select("tasks", "revision", "final").rows()) for f in (again, four, five)]
+    assert stages == [{(1, 0, False), (2, 1, False)}, set(), {(3, 2, True)}]
+
+
+@settings(max_examples=30, deadline=None)
+@given(robot_windows, st.lists(st.lists(st.integers(0, 12), max_size=6), max_size=4), st.booleans())
+def test_a_window_is_estimated_from_the_newest_windows_before_it(specs, order, resume):
+    """On time again and in any order, a window's estimates are the loop's over what came last of those before it."""
+    windows = by_window(specs)
+    subject, known = estimator(), {}
+    for turn, starts in enumerate([*order, list(windows)]):
+        for window in [start for start in starts if start in windows]:
+            known[window] = [(*row[:4], row[4] + turn, *row[5:]) for row in windows[window]]
+            told = rates(subject.on_time(level_rows(known[window])))
+            expected = oracle({start: rows for start, rows in known.items() if start <= window}, window)
+            same(told, {key: values for key, values in expected.items() if key in told})
+            if resume:
+                data, subject = subject.snapshot(), estimator()
+                subject.restore(data)
+    reference = estimator()
+    for window in sorted(known):
+        reference.on_time(level_rows(known[window]))
+    after = level_rows([("s1", "z1", "r1", 20, 1, 60, 60)])
+    assert subject.on_time(after).equals(reference.on_time(after))
 
 
 def test_a_window_that_never_becomes_final_is_not_learned():
