@@ -64,8 +64,8 @@ class Output:
 _WINDOW = (
     Column("window_start", "timestamp", "UTC", "Start of the event-time window, inclusive"),
     Column("window_end", "timestamp", "UTC", "End of the event-time window, exclusive"),
-    Column("revision", "integer", "1", "0 on time; 1 once late rows changed it, at the end of allowed lateness"),
-    Column("final", "boolean", "", "True where late rows settled it; see also accounting.final_until"),
+    Column("revision", "integer", "1", "0 when first told; one more each time it is told again, changed"),
+    Column("final", "boolean", "", "True if told when no later row could change it; see also accounting.final_until"),
 )
 
 ROBOT_WINDOW = Output(
