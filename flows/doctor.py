@@ -20,6 +20,7 @@ from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError,
 from schemas.registry import find_contract
 from sinks.kafka.topics import existing_topics
 from sinks.lake.catalog import connect
+from sinks.lake.locks import running_writers
 
 _PINNED = {"bytewax": "0.21.1", "duckdb": "1.5.5", "duckdb-extension-ducklake": "1.5.5"}
 _LOW_SPACE = 1 << 30
@@ -98,7 +99,8 @@ def _lake(settings: Settings) -> str:
         _demand_parent(settings.lake.folder, SinkError)
         return f"{location} will be made at the first start"
     connect(location, read_only=True).close()
-    return f"{location} opens"
+    writers = [f"written by process {owner} ({name})" for name, owner in running_writers(location.folder).items()]
+    return ", ".join([f"{location} opens", *writers])
 
 
 def _space(settings: Settings) -> str:

@@ -1,5 +1,8 @@
 """Who writes: one lock file per flow and part, so that a flow started twice cannot write twice.
 
+A SQLite catalogue takes the writers of one process only, so there a writer must also be `alone`: of two flows that
+start at the very same moment both may be refused, never neither.
+
 The kernel drops the lock when its process ends, by kill -9 too, so a lock is never stale.
 """
 
@@ -7,32 +10,50 @@ from __future__ import annotations
 
 import fcntl
 import os
+import threading
 from pathlib import Path
 from typing import IO, Self
 
 from schemas.errors import SinkError
 
+MAINTENANCE = "maintenance"
+"""Lock of `takt lake compact`, whose short transactions a flow waits for."""
+
+_TAKING = threading.Lock()
+
 
 class WriterLock:
-    """Exclusive lock on `<folder>/locks/<name>.lock`; the file holds the process id of its owner."""
+    """Exclusive lock on `<folder>/locks/<name>.lock`; the file holds the process id of its owner.
 
-    def __init__(self, folder: Path, name: str) -> None:
+    With `alone` no other process may hold a lock of another flow either. Raises SinkError that names the process.
+    """
+
+    def __init__(self, folder: Path, name: str, *, alone: bool = False) -> None:
         self.name = name
         path = folder / "locks" / f"{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = path.open("a+", encoding="ascii")
+        # Between the lock and the number in it, a sibling of this process would take it for another's.
+        with _TAKING:
+            self._take(folder, path)
+            if alone:
+                self._demand_alone(folder)
+
+    def _take(self, folder: Path, path: Path) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            owner = owner_of(path)
             self._file.close()
-            raise SinkError(
-                f"{name} of the lake {folder} is held by process {owner}",
-                fix=f"stop process {owner} first; a flow, and maintenance of a SQLite lake, run one at a time",
-            ) from error
+            raise _refusal(folder, self.name, owner_of(path)) from error
         self._file.truncate(0)
         self._file.write(f"{os.getpid()}\n")
         self._file.flush()
+
+    def _demand_alone(self, folder: Path) -> None:
+        for name, owner in running_writers(folder).items():
+            if name != MAINTENANCE and owner != str(os.getpid()):
+                self.release()
+                raise _refusal(folder, name, owner)
 
     def release(self) -> None:
         """Let the lock go."""
@@ -43,6 +64,17 @@ class WriterLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _refusal(folder: Path, name: str, owner: str) -> SinkError:
+    if name == MAINTENANCE:
+        return SinkError(
+            f"the lake {folder} is being compacted by process {owner}", fix="wait until it is done, then try again"
+        )
+    return SinkError(
+        f"the lake {folder} is being written by {name} (process {owner}), which takes no second flow beside it",
+        fix=f"give this flow a `lake.folder` and a `recovery.folder` of its own, or stop process {owner} first",
+    )
 
 
 def owner_of(path: Path) -> str:

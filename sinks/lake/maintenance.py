@@ -18,7 +18,7 @@ import duckdb
 
 from schemas.errors import SinkError
 from sinks.lake.catalog import LakeLocation, connect
-from sinks.lake.locks import WriterLock, running_writers
+from sinks.lake.locks import MAINTENANCE, WriterLock, running_writers
 from sinks.lake.quoting import literal
 from sinks.lake.transaction import Transactions
 
@@ -30,8 +30,6 @@ GRACE = timedelta(minutes=10)
 
 ORPHAN_AGE = timedelta(days=1)
 """Age from which a file that no commit knows cannot belong to a commit under way: a killed writer left it."""
-
-LOCK = "maintenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,8 @@ def compact(location: LakeLocation, *, now: datetime, keep: timedelta = KEEP, gr
     `LakeSink`): then, or when the lake is missing or locked, SinkError.
     """
     connect(location, read_only=True).close()
-    with WriterLock(location.folder, LOCK):
-        writers = {name: pid for name, pid in running_writers(location.folder).items() if name != LOCK}
+    with WriterLock(location.folder, MAINTENANCE):
+        writers = {name: pid for name, pid in running_writers(location.folder).items() if name != MAINTENANCE}
         if writers and not location.postgres:
             name, pid = next(iter(writers.items()))
             raise SinkError(

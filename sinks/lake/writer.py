@@ -100,7 +100,7 @@ class LakeWriter:
         self._seconds = 0.0
         self._connection = connect(location, read_only=False)
         try:
-            self._lock = WriterLock(location.folder, f"{flow}.{part}")
+            self._lock = WriterLock(location.folder, f"{flow}.{part}", alone=not location.postgres)
         except SinkError:
             self._connection.close()
             raise

@@ -7,6 +7,8 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,3 +114,59 @@ def test_compaction_beside_a_flow_on_postgres(postgres_location: LakeLocation) -
     writer.commit()
     writer.close()
     assert query(postgres_location, "SELECT count(*) FROM signal").rows == [(5,)]
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from sinks.lake.catalog import LakeLocation
+from sinks.lake.writer import LakeWriter
+writer = LakeWriter(LakeLocation(Path(sys.argv[1]), sys.argv[2] or None), "run-2", "demand", "lake-0")
+writer.resume(None)
+print("holds", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def other_flow(location: LakeLocation) -> Iterator[int]:
+    """A flow of another kind that has the lake open for writing; its process id."""
+    command = [sys.executable, "-c", HOLD, location.folder, location.catalog or ""]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "holds\n"
+        yield process.pid
+    finally:
+        process.communicate("")
+
+
+def test_second_process_on_a_sqlite_lake_is_refused(sqlite_location: LakeLocation) -> None:
+    """Another flow in another process is told who writes and what to do; once that one is gone, it may write."""
+    prepare(sqlite_location)
+    with (
+        other_flow(sqlite_location) as process,
+        pytest.raises(SinkError, match=rf"written by demand\.lake-0 \(process {process}\)") as refused,
+    ):
+        prepare(sqlite_location)
+    assert "`lake.folder`" in refused.value.fix
+    prepare(sqlite_location)
+
+
+def test_two_processes_on_a_postgres_lake(postgres_location: LakeLocation) -> None:
+    """A PostgreSQL catalogue takes flows of different kinds at once."""
+    prepare(postgres_location)
+    with other_flow(postgres_location):
+        writer = LakeWriter(postgres_location, "run-1", "throughput", "lake-0")
+        writer.resume(None)
+        writer.append("signal", rows_of("signal", 1))
+        assert writer.commit() == 1
+        writer.close()
+
+
+def test_parts_of_one_process_share_a_sqlite_lake(sqlite_location: LakeLocation) -> None:
+    """Several parts in one process are no second writer."""
+    prepare(sqlite_location)
+    writers = [LakeWriter(sqlite_location, "run-1", "throughput", f"lake-{n}") for n in range(3)]
+    for writer in writers:
+        writer.close()

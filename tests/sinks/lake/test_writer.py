@@ -135,7 +135,7 @@ def test_lake_behind_the_state_is_refused(location: LakeLocation) -> None:
 def test_one_writer_per_part(location: LakeLocation) -> None:
     """A flow started twice is refused and told which process to stop."""
     writer = writer_of(location)
-    with pytest.raises(SinkError, match=r"held by process \d+"):
+    with pytest.raises(SinkError, match=r"is being written by throughput\.lake-0 \(process \d+\)"):
         writer_of(location)
     writer.close()
     writer_of(location).close()
