@@ -16,6 +16,7 @@ from quality.gate import Gate
 from quality.registration import register
 from schemas.batch import RawBatch
 from schemas.errors import SettingsError
+from schemas.messages import Messages
 from schemas.registry import find_contract
 
 
@@ -79,7 +80,7 @@ def _passing(settings: Settings, source: str, messages: list[bytes]) -> int:
     n = len(messages)
     now = np.full(n, int(datetime.now(UTC).timestamp() * 1e6), dtype=np.int64)
     gate = Gate(register(contract), contract.idempotency_key)
-    return gate(RawBatch(source, "replay", messages, np.arange(n, dtype=np.int64), now)).good.height
+    return gate(RawBatch(source, "replay", Messages.of(messages), np.arange(n, dtype=np.int64), now)).good.height
 
 
 def _literal(text: str) -> str:

@@ -27,7 +27,8 @@ from quality.gate import FUTURE
 from quality.registration import Registered
 from schemas.batch import ROW
 from schemas.contract import Severity
-from schemas.decode import Decoder
+from schemas.decode import MAX_BYTES
+from schemas.exact import ExactReader
 
 DECODE: Final = "decode"
 """Code under which differences of the decoder are reported."""
@@ -41,7 +42,7 @@ class Auditor:
     def __init__(self, registered: Registered, validator: Validator) -> None:
         self._registered = registered
         self._validator = validator
-        self._decoder = Decoder(registered.contract, registered.contract.field_names)
+        self._reader = ExactReader(registered.contract, MAX_BYTES)
         self._rules = gate_rules(registered)
 
     def audit(self, sample: Sample, name: str, now: datetime) -> list[Finding]:
@@ -53,11 +54,10 @@ class Auditor:
             return [
                 _Report(sample, sample.rows[0].arrival_us).finding("audit_failed", "suite", "warning", what, evidence)
             ]
-        decoded = self._decoder.decode([row.raw for row in sample.rows])
-        frame = decoded.frame
+        frame, rejects = self._reader.read([row.raw for row in sample.rows], np.arange(len(sample.rows)))
         times = frame[contract.event_time_field].to_physical().to_numpy()
         report = _Report(sample, int(times.min()) if frame.height else sample.rows[0].arrival_us)
-        findings = list(_decoder_differences(report, {reject.row: reject.code for reject in decoded.rejects}))
+        findings = list(_decoder_differences(report, {reject.row: reject.code for reject in rejects}))
         if frame.height:
             findings += self._rule_findings(report, self._with_limit(frame, sample), name, now)
             findings += self._accepted_findings(report, frame, name, now)

@@ -252,7 +252,7 @@ def _choose(
         at + shift,
         raw.offsets[at],
         raw.arrival_us[at],
-        list(map(raw.messages.__getitem__, at.tolist())),
+        raw.messages.take(at),
         codes,
     )
 

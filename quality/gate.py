@@ -21,7 +21,7 @@ import numpy.typing as npt
 import polars as pl
 
 from quality.registration import Registered
-from schemas.batch import REJECT_SCHEMA, ROW, GatedBatch, RawBatch
+from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, GatedBatch, RawBatch
 from schemas.decode import MAX_BYTES, Decoder
 
 FUTURE: Final = "time.future"
@@ -37,11 +37,12 @@ class Judged:
 
 
 class Gate:
-    """Gates batches of one registered contract; good rows have `columns` (in contract order) and `_row`."""
+    """Gates batches of one registered contract; good rows have `columns` (in contract order), `_row` and `_content`."""
 
     def __init__(self, registered: Registered, columns: Sequence[str], *, max_bytes: int = MAX_BYTES) -> None:
         contract = registered.contract
-        self._decoder = Decoder(contract, [*columns, *registered.columns], max_bytes=max_bytes)
+        self._decoder = Decoder(contract, max_bytes=max_bytes)
+        self._fields = contract.field_names
         self._good = [*(name for name in contract.field_names if name in set(columns)), ROW]
         self._event_time = contract.event_time_field
         self._tolerance_us = int(contract.future_tolerance_s * 1_000_000)
@@ -74,7 +75,8 @@ class Gate:
                 failures[FUTURE] = int(future.sum())
             frame = frame.filter(pl.Series(~bad))
         details = {reject.row: reject.detail for reject in decoded.rejects}
-        batch = GatedBatch(raw, frame[self._good], _rejects(raw, reasons, details))
+        content = frame.select(self._fields).hash_rows().alias(CONTENT)
+        batch = GatedBatch(raw, frame.select(*self._good, content), _rejects(raw, reasons, details))
         return Judged(batch, dict(failures))
 
     def _future(self, frame: pl.DataFrame, raw: RawBatch) -> npt.NDArray[np.bool_]:
@@ -89,7 +91,7 @@ def _rejects(raw: RawBatch, reasons: Mapping[int, list[str]], details: Mapping[i
     return pl.DataFrame(
         {
             "offset": raw.offsets[rows],
-            "raw": [raw.messages[row] for row in rows],
+            "raw": raw.messages.take(rows),
             "kind": ["quarantined"] * len(rows),
             "reasons": [reasons[row] for row in rows],
             "detail": [details.get(row) for row in rows],

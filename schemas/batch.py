@@ -12,8 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from schemas.messages import Messages
+
 ROW = "_row"
 """Column of a good row: its index in `RawBatch.messages` (Int64), rising."""
+
+CONTENT = "_content"
+"""Column of a good row: hash of the values of all its fields (UInt64), by which two messages say the same."""
 
 REJECT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "offset": pl.Int64,
@@ -37,7 +42,7 @@ class RawBatch:
 
     source: str
     partition: str
-    messages: list[bytes]
+    messages: Messages
     offsets: npt.NDArray[np.int64]
     arrival_us: npt.NDArray[np.int64]
 
@@ -49,7 +54,7 @@ class RawBatch:
 class GatedBatch:
     """A decoded and gated batch.
 
-    `good` has the columns asked of the contract (timestamps as Datetime[us, UTC]) plus `_row`, in offset
+    `good` has the columns asked of the contract (timestamps as Datetime[us, UTC]), `_row` and `_content`, in offset
     order; `rejects` has `REJECT_SCHEMA`, in offset order. `raw` stays at hand because a good row may yet turn
     out late or in conflict and then takes its original bytes along.
     """

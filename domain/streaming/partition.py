@@ -17,7 +17,7 @@ import polars as pl
 from domain.streaming.recent_ids import CONFLICT, DUPLICATE, NEW, RecentIds
 from domain.streaming.watermark import BEGINNING, Int64, TimeBounds, cuts, running_max
 from domain.streaming.windows import TIME, Aggregation, Closed, Windows
-from schemas.batch import ROW, GatedBatch
+from schemas.batch import CONTENT, ROW, GatedBatch
 from schemas.errors import RecoveryError
 from schemas.outputs import ACCOUNTING, LATE, QUARANTINE
 
@@ -107,10 +107,7 @@ class PartitionLogic:
     def _verdicts(
         self, batch: GatedBatch, ids: pl.Series, times: Int64, before: Int64
     ) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-        messages = batch.raw.messages
-        if batch.good.height < len(messages):
-            messages = [messages[i] for i in batch.good[ROW].to_list()]
-        payloads = pl.Series(messages, dtype=pl.Binary).hash().to_numpy()
+        payloads = batch.good[CONTENT].to_numpy()
         reachable = times >= before - self._stream.dedupe_us
         if reachable.all():
             return self._recent.judge(ids.to_numpy(), payloads, times, before)
@@ -172,7 +169,7 @@ class PartitionLogic:
             "source": batch.raw.source,
             "partition": batch.raw.partition,
             "offset": batch.raw.offsets[rows],
-            "raw": [batch.raw.messages[i] for i in rows.tolist()],
+            "raw": batch.raw.messages.take(rows),
         }
 
     def _late(self, batch: GatedBatch, positions: Int64, behind_us: Int64) -> pl.DataFrame:

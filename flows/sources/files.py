@@ -25,6 +25,7 @@ from flows.valve import Valve, Valves
 from schemas.adapters.json_rows import as_json
 from schemas.batch import RawBatch
 from schemas.errors import BreakerOpenError, SourceError
+from schemas.messages import Messages
 
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events, enough to make a columnar batch worth its overhead
 _LONGEST_LINE = 256 << 20
@@ -105,7 +106,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             return self._wait()
         self._next_awake = datetime.now(UTC) + _WAIT
         self._last_data = time.monotonic()
-        return [self._batch(self._file, [], 0)]
+        return [self._batch(self._file, Messages.of([]), 0)]
 
     def _stop(self) -> list[RawBatch]:
         """The breaker is open on a bounded input: end it, once everything read is told."""
@@ -174,7 +175,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         path = self._path(name)
         with self._reading(path):
             messages = self._parquet(path) if path.suffix == ".parquet" else self._lines(path)
-            if not messages:
+            if len(messages) == 0:
                 self._demand_whole(path)
                 return None
         batch = self._batch(name, messages, self._line)
@@ -203,17 +204,12 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
                 fix="put the whole file back, or give what replaced it another name: files may only grow",
             )
 
-    def _lines(self, path: Path) -> list[bytes]:
+    def _lines(self, path: Path) -> Messages:
         with path.open("rb") as file:
             file.seek(self._byte)
             data = self._whole_lines(file, path)
-        if not data:
-            return []
         self._byte += len(data)
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        return lines
+        return Messages.lines(data)
 
     def _whole_lines(self, file: BinaryIO, path: Path) -> bytes:
         data = file.read(_CHUNK)
@@ -234,10 +230,10 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
                 )
         return data[:end]
 
-    def _parquet(self, path: Path) -> list[bytes]:
-        return as_json(pl.scan_parquet(path).slice(self._line, _PARQUET_ROWS).collect())
+    def _parquet(self, path: Path) -> Messages:
+        return Messages.of(as_json(pl.scan_parquet(path).slice(self._line, _PARQUET_ROWS).collect()))
 
-    def _batch(self, file: str, messages: list[bytes], first: int) -> RawBatch:
+    def _batch(self, file: str, messages: Messages, first: int) -> RawBatch:
         n = len(messages)
         return RawBatch(
             source=self._options.name,

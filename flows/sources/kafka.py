@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from flows.valve import Valve, Valves
 from schemas.batch import RawBatch
 from schemas.errors import BreakerOpenError, SourceError
+from schemas.messages import Messages
 from sinks.kafka.connection import KafkaConnection
 from sinks.kafka.link import Link
 
@@ -260,7 +261,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         return RawBatch(
             source=self._options.name,
             partition=str(self._number),
-            messages=[m.value() or b"" for m in messages],
+            messages=Messages.of([m.value() or b"" for m in messages]),
             offsets=np.array([m.offset() for m in messages], dtype=np.int64),
             arrival_us=np.array([m.timestamp()[1] for m in messages], dtype=np.int64) * 1000,
         )

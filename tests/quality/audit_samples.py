@@ -14,6 +14,7 @@ from quality.audit_sample import Sample, Sampler, Sampling
 from quality.gate import Gate
 from quality.registration import Registered, register
 from schemas.batch import GatedBatch, RawBatch
+from schemas.messages import Messages
 from schemas.registry import find_contract
 
 ROBOT_STATE = register(find_contract("robot.state@1"))
@@ -50,7 +51,9 @@ def messages(count: int) -> list[bytes]:
 def batch_of(lines: Sequence[bytes], first: int = 0, partition: str = "0") -> RawBatch:
     """A batch of messages at offsets from `first`."""
     offsets = np.arange(first, first + len(lines), dtype=np.int64)
-    return RawBatch("telemetry", partition, list(lines), offsets, np.full(len(lines), ARRIVAL_US, dtype=np.int64))
+    return RawBatch(
+        "telemetry", partition, Messages.of(lines), offsets, np.full(len(lines), ARRIVAL_US, dtype=np.int64)
+    )
 
 
 def gate_of(registered: Registered) -> Gate:

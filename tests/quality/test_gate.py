@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from quality.gate import FUTURE, Gate
 from quality.registration import register
-from schemas.batch import REJECT_SCHEMA, ROW, RawBatch
+from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, RawBatch
+from schemas.messages import Messages
 from schemas.registry import find_contract
 
 ROBOT = register(find_contract("robot.state@1"))
@@ -45,7 +46,7 @@ def state(**values: Any) -> bytes:
 
 def batch(messages: list[bytes], first: int = 0, step: int = 1) -> RawBatch:
     offsets = np.arange(len(messages), dtype=np.int64) * step + first
-    return RawBatch("robots", "0", messages, offsets, np.full(len(messages), ARRIVAL_US, dtype=np.int64))
+    return RawBatch("robots", "0", Messages.of(messages), offsets, np.full(len(messages), ARRIVAL_US, dtype=np.int64))
 
 
 def reasons(message: bytes) -> list[str]:
@@ -56,7 +57,7 @@ def reasons(message: bytes) -> list[str]:
 def test_good_rows_have_the_columns_asked_for_in_contract_order() -> None:
     """Asked columns and the row index come out, the gate's own columns do not."""
     gated = Gate(ROBOT, ("units", "event_time", "robot"))(batch([state(), b"", state(units=4)]))
-    assert gated.good.columns == ["robot", "event_time", "units", ROW]
+    assert gated.good.columns == ["robot", "event_time", "units", ROW, CONTENT]
     assert gated.good["units"].to_list() == [0, 4]
     assert gated.good[ROW].to_list() == [0, 2]
     assert gated.good.schema["event_time"] == pl.Datetime("us", "UTC")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -32,6 +33,9 @@ CONTRACT = Contract(
     future_tolerance_s=300,
     deprecation_days=0,
 )
+
+FLAT = replace(CONTRACT, name="flat", fields=tuple(f for f in CONTRACT.fields if f.type not in ("boolean", "strings")))
+"""The same without the types that keep messages from being read in bulk."""
 
 GOOD = {
     "id": b'"a"',
@@ -194,12 +198,12 @@ KEYS = (b'"zz"', b'"n"', b'"id"', b'"\\u006e"', b'"n "', b'"N"', b'""', b'"n\\u0
 
 
 @st.composite
-def messages(draw: st.DrawFn) -> bytes:
-    """A message of `CONTRACT`: mostly good fields, with hard values, repeated, strange or missing keys, noise."""
-    fields = dict(GOOD)
-    for name in draw(st.lists(st.sampled_from([*GOOD][4:]), max_size=6, unique=True)):
+def messages(draw: st.DrawFn, contract: Contract = CONTRACT) -> bytes:
+    """A message of a contract: mostly good fields, with hard values, repeated, strange or missing keys, noise."""
+    fields = {name: GOOD[name] for name in contract.field_names}
+    for name in draw(st.lists(st.sampled_from([*fields][4:]), max_size=6, unique=True)):
         del fields[name]
-    for name in draw(st.lists(st.sampled_from([*GOOD]), max_size=2)):
+    for name in draw(st.lists(st.sampled_from(contract.field_names), max_size=2)):
         values = st.sampled_from((*TEXTS, *NUMBERS, *TIMES, *OTHERS))
         fields[name] = draw(st.one_of(st.sampled_from(_fitting(name)), values))
     pairs = [(f'"{name}"'.encode(), value) for name, value in fields.items()]

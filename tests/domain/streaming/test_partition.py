@@ -14,7 +14,8 @@ from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.partition import PartitionLogic, Stream
 from domain.streaming.watermark import TimeBounds
 from domain.streaming.windows import WINDOW_START
-from schemas.batch import REJECT_SCHEMA, GatedBatch, RawBatch
+from schemas.batch import CONTENT, REJECT_SCHEMA, GatedBatch, RawBatch
+from schemas.messages import Messages
 
 WINDOW, DISORDER, LATENESS = 10, 3, 12
 TIME = pl.Datetime("us", "UTC")
@@ -86,7 +87,11 @@ class Row:
 
 def batch(rows: list[Row], first: int) -> GatedBatch:
     raw = RawBatch(
-        "src", "0", [r.raw for r in rows], np.arange(first, first + len(rows)), np.zeros(len(rows), dtype=np.int64)
+        "src",
+        "0",
+        Messages.of([r.raw for r in rows]),
+        np.arange(first, first + len(rows)),
+        np.zeros(len(rows), dtype=np.int64),
     )
     good = [(i, r) for i, r in enumerate(rows) if not r.bad]
     frame = pl.DataFrame(
@@ -98,7 +103,8 @@ def batch(rows: list[Row], first: int) -> GatedBatch:
             "value": [r.value for _, r in good],
         },
         schema={"_row": pl.Int64, "event_id": pl.String, "key": pl.String, "event_time": pl.Int64, "value": pl.Int64},
-    ).with_columns(pl.col("event_time").cast(TIME))
+    )
+    frame = frame.with_columns(pl.col("event_time").cast(TIME), frame.drop("_row").hash_rows().alias(CONTENT))
     rejects = pl.DataFrame(
         [
             {"offset": first + i, "raw": r.raw, "kind": "quarantined", "reasons": ["x"], "detail": None}

@@ -174,7 +174,7 @@ def test_parquet_rows_are_messages_and_reading_goes_on_at_a_row(tmp_path, monkey
     frame.write_parquet(tmp_path / "a.parquet")
     (tmp_path / "b.jsonl").write_bytes(b"{}\n")
     part = partition(tmp_path)
-    assert [b.messages for b in part.next_batch()] == [[b'{"robot":"r1","x":1.5}', b'{"robot":"r2"}']]
+    assert [list(b.messages) for b in part.next_batch()] == [[b'{"robot":"r1","x":1.5}', b'{"robot":"r2"}']]
     assert rows(partition(tmp_path, part.snapshot())) == [
         ("a.parquet", 2, b'{"robot":"r3","x":2.0}'),
         ("b.jsonl", 0, b"{}"),
@@ -251,7 +251,7 @@ def test_shut_valve_stops_a_bounded_source_only_when_all_was_told(tmp_path, monk
     path.write_bytes(b"1\n2\n3\n4\n")
     valves = Valves(0.0)
     part = partition(path, valves=valves)
-    assert [b.messages for b in part.next_batch()] == [[b"1", b"2"]]
+    assert [list(b.messages) for b in part.next_batch()] == [[b"1", b"2"]]
     valves.of(PARTITION).shut("rule battery.range fails")
     for _ in range(3):
         assert part.next_batch() == []
@@ -287,10 +287,10 @@ def test_followed_source_pauses_and_reads_a_probe(tmp_path, monkeypatch):
     now += 29
     assert part.next_batch() == []
     now += 2
-    assert [b.messages for b in part.next_batch()] == [[b"1"]]
+    assert [list(b.messages) for b in part.next_batch()] == [[b"1"]]
     valve.shut("rule x fails")
     assert part.next_batch() == []
     now += 31
-    assert [b.messages for b in part.next_batch()] == [[b"2"]]
+    assert [list(b.messages) for b in part.next_batch()] == [[b"2"]]
     valve.open()
     assert messages(part) == [b"3", b"4", b"5"]

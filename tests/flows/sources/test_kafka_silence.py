@@ -52,4 +52,4 @@ def test_broker_back_in_time(kafka: Kafka) -> None:
     until(lambda: any(len(b) == 0 for b in source.next_batch()), 60)
     assert not source._link.down
     kafka.produce(topic, [b"after"])
-    until(lambda: any(b.messages == [b"after"] for b in source.next_batch()))
+    until(lambda: any(list(b.messages) == [b"after"] for b in source.next_batch()))
