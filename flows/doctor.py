@@ -10,10 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flows.build import lake_location
-from flows.kafka import connection, topics
+from flows.kafka import connection, inputs, topics
 from flows.kinds import demand_fields, kind_of
 from flows.recovery import demand_private
-from flows.settings import FileSource, KafkaSource, Settings
+from flows.settings import FileSource, Settings
 from flows.versions import versions
 from quality.registration import register
 from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError, TaktError
@@ -115,12 +115,11 @@ def _kafka(settings: Settings) -> str:
     if settings.kafka is None:
         return "not in use"
     present = existing_topics(connection(settings))
-    wanted = [s.topic for s in settings.sources.values() if isinstance(s, KafkaSource)]
-    missing = sorted(set(wanted) - present)
+    missing = sorted(inputs(settings) - present)
     if missing:
         raise SourceError(
             f"topics {', '.join(missing)} do not exist at {settings.kafka.bootstrap}",
-            fix="create them, or correct names",
+            fix="correct the names, or let `takt doctor --create-topics` make them",
         )
     to_make = sorted(set(topics(settings).values()) - present)
     return f"{settings.kafka.bootstrap} answers" + (f"; will make {', '.join(to_make)}" if to_make else "")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flows.settings import Settings
+from flows.settings import KafkaSource, Settings
 from schemas.errors import SettingsError
 from sinks.kafka.connection import KafkaConnection
+from sinks.kafka.topics import ensure_topics
 
 
 def connection(settings: Settings) -> KafkaConnection:
@@ -31,3 +32,18 @@ def topics(settings: Settings) -> dict[str, str]:
     """Topic names by the `topic` of an output."""
     names = settings.topics
     return {"estimates": names.estimates, "signals": names.signals, "quarantine": names.quarantine}
+
+
+def inputs(settings: Settings) -> set[str]:
+    """Topics that the sources read."""
+    return {source.topic for source in settings.sources.values() if isinstance(source, KafkaSource)}
+
+
+def create_topics(settings: Settings, partitions: int) -> list[str]:
+    """Make the missing topics of the settings: those that are read with `partitions`, those that are written with one.
+
+    Returns the names of those that were made. Raises SettingsError without a [kafka] section, SinkError when no broker
+    answers or the user may not make them.
+    """
+    wanted = dict.fromkeys(topics(settings).values(), 1) | dict.fromkeys(sorted(inputs(settings)), partitions)
+    return ensure_topics(connection(settings), wanted)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from flows.cli.common import SettingsFile, out, settings_from
+from flows.build import lake_location
+from flows.cli.common import SettingsFile, err, out, settings_from
 from flows.cli.summary import accounting_table
 from flows.run import run as run_flow
 
@@ -21,4 +22,8 @@ def run(settings: SettingsFile = None) -> None:
     """
     chosen = settings_from(settings)
     run_flow(chosen)
+    location = lake_location(chosen)
+    if not location.postgres and not location.sqlite.exists():
+        err.print("nothing was there to read, so no lake was made")
+        return
     out.print(accounting_table(chosen))

@@ -126,7 +126,8 @@ class Link:
             raise self.denied(topic, "Describe")
         raise self._error(
             f"{self._name}: topic {topic!r} at {self._connection.bootstrap}: {metadata.error.str()}",
-            fix=f"create it: kafka-topics.sh --create --topic {topic} --partitions N, or correct its name",
+            fix="correct its name, or let `takt doctor --create-topics` make it if the settings name it; else: "
+            f"kafka-topics.sh --create --topic {topic} --partitions N",
         )
 
     def denied(self, topic: str, right: str) -> TaktError:
