@@ -56,7 +56,7 @@ class Closed:
     """What a stretch of rows closed.
 
     `on_time_until` and `final_until` are window ends in microseconds up to which all results were given;
-    `on_time` and `final` are the results of windows newly due and newly final.
+    `on_time` and `final` are the results of windows newly due and newly final. Without lateness all are final.
     """
 
     on_time_until: int
@@ -99,13 +99,18 @@ class Windows:
 
     def _close(self, on_time: int, final: int, horizon: int) -> Closed:
         self._fold(horizon)
+        # Without lateness a window is final as soon as it is due.
+        due = self._due(on_time) if self._bounds.lateness_us else None
+        done = self._aggregation.close(final)
+        self._on_time_until, self._final_until = on_time, final
+        return Closed(on_time, final, done.clear() if due is None else due, done)
+
+    def _due(self, on_time: int) -> pl.DataFrame:
         pending = self._take()
         early = pending.filter(pending[TIME].to_physical() < on_time)
         due = self._aggregation.peek(early, self._on_time_until, on_time)
         self._keep(pending)
-        closed = Closed(on_time, final, due, self._aggregation.close(final))
-        self._on_time_until, self._final_until = on_time, final
-        return closed
+        return due
 
     def _fold(self, horizon: int) -> None:
         rows = self._take()
