@@ -1,4 +1,7 @@
-"""Replay from quarantine: the original bytes go back to their source, which reads them like any message."""
+"""Replay from quarantine: the original bytes go back to their source, which reads them like any message.
+
+Only what still waits there: a message that was replayed and has not failed again since has passed, or is on its way.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from dashboards.sql import query
 from flows.build import lake_location
 from flows.ingest import to_file, to_topic
+from flows.replay_ledger import Ledger
 from flows.settings import FileSource, KafkaSource, Settings
 from quality.gate import Gate
 from quality.registration import register
@@ -22,38 +26,55 @@ from schemas.registry import find_contract
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which messages: of one source, and of one failed rule or all."""
+    """Which messages: of one source, of one failed rule or all, also (`again`) those that no longer wait."""
 
     source: str
     reason: str | None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Original bytes, each once, in the order in which they were rejected, and how many would pass now."""
+    """Original bytes, each once, in the order in which they were rejected, and how often each has failed so far.
+
+    `passing` of them would pass the gate now. `done` more were replayed before and have not failed again since.
+    """
 
     messages: list[bytes]
+    attempts: list[int]
     passing: int
+    done: int
 
 
-def select(settings: Settings, selection: Selection) -> Selected:
-    """Messages in quarantine. Raises SettingsError for a source that the settings do not have."""
-    if selection.source not in settings.sources:
+def demand_source(settings: Settings, source: str) -> None:
+    """Raise SettingsError for a source that the settings do not have."""
+    if source not in settings.sources:
         known = ", ".join(sorted(settings.sources)) or "none"
-        raise SettingsError(f"there is no source {selection.source!r}", fix=f"the settings have: {known}")
-    where = f"source = {_literal(selection.source)} AND kind = 'quarantined'"
-    if selection.reason is not None:
-        where += f" AND list_contains(reasons, {_literal(selection.reason)})"
+        raise SettingsError(f"there is no source {source!r}", fix=f"the settings have: {known}")
+
+
+def select(settings: Settings, ledger: Ledger, selection: Selection) -> Selected:
+    """Messages in quarantine. Raises SinkError where there is no lake."""
+    failed = f"list_contains(flatten(list(reasons)), {_literal(selection.reason)})" if selection.reason else "true"
     sql = f"""
-        SELECT raw FROM quarantine WHERE {where}
-        GROUP BY raw ORDER BY min(recorded_at), min("partition"), min("offset")
+        SELECT raw, count(*) FROM quarantine WHERE source = {_literal(selection.source)} AND kind = 'quarantined'
+        GROUP BY raw HAVING {failed} ORDER BY min(recorded_at), min("partition"), min("offset")
     """
-    messages = [bytes(row[0]) for row in query(lake_location(settings), sql).rows]
-    return Selected(messages, _passing(settings, selection.source, messages))
+    found = [(bytes(raw), int(attempts)) for raw, attempts in query(lake_location(settings), sql).rows]
+    waiting = [(raw, attempts) for raw, attempts in found if selection.again or ledger.waits(raw, attempts)]
+    messages = [raw for raw, _ in waiting]
+    passing = _passing(settings, selection.source, messages)
+    return Selected(messages, [attempts for _, attempts in waiting], passing, len(found) - len(waiting))
 
 
-def deliver(settings: Settings, source: str, messages: list[bytes], to: Path | None) -> str:
+def deliver(settings: Settings, source: str, selected: Selected, ledger: Ledger, to: Path | None) -> str:
     """Give messages to their source, or write them to a file; where they went."""
+    place = _give(settings, source, selected.messages, to)
+    ledger.note(zip(selected.messages, selected.attempts, strict=True))
+    return place
+
+
+def _give(settings: Settings, source: str, messages: list[bytes], to: Path | None) -> str:
     chosen = settings.sources[source]
     if to is None:
         if isinstance(chosen, KafkaSource):

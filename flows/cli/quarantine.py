@@ -11,7 +11,9 @@ from dashboards.render import Format, render
 from dashboards.sql import query
 from flows.build import lake_location
 from flows.cli.common import SettingsFile, err, out, settings_from
-from flows.replay import Selection, deliver, select
+from flows.replay import Selection, deliver, demand_source, select
+from flows.replay_ledger import opened
+from sinks.lake.catalog import connect
 
 _LIST = """
     SELECT source, contract, array_to_string(reasons, ', ') AS reasons, count(*) AS messages,
@@ -44,17 +46,28 @@ def replay(
     reason: Annotated[str | None, typer.Option(help="only messages that failed this rule")] = None,
     to: Annotated[Path | None, typer.Option(help="file to write instead of the source itself")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say how many would pass now")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="also messages that were replayed before and have not failed since")
+    ] = False,
     settings: SettingsFile = None,
 ) -> None:
     """Give quarantined messages to their source again, after a fix of the contract or the settings.
 
     They are read like any other message: those that pass count where they still can, and are kept as late where
     they cannot; those that fail again are quarantined again, and `quarantine_attempts` in the lake counts that.
+    A second replay gives only those that have failed again since the first.
     """
     chosen = settings_from(settings)
-    selected = select(chosen, Selection(source, reason))
-    err.print(f"{len(selected.messages):,} messages; {selected.passing:,} would pass the gate now")
-    if dry_run or not selected.messages:
-        return
-    place = deliver(chosen, source, selected.messages, to)
-    err.print(f"{len(selected.messages):,} messages given to {place}")
+    demand_source(chosen, source)
+    location = lake_location(chosen)
+    connect(location, read_only=True).close()
+    with opened(location.folder, source) as ledger:
+        selected = select(chosen, ledger, Selection(source, reason, again))
+        count = len(selected.messages)
+        err.print(f"{count:,} messages; {selected.passing:,} would pass the gate now")
+        if selected.done:
+            err.print(f"{selected.done:,} more were replayed before and have not failed since; --again gives them too")
+        if dry_run or not count:
+            return
+        place = deliver(chosen, source, selected, ledger, to)
+        err.print(f"{count:,} messages given to {place}")

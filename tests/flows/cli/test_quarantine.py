@@ -83,6 +83,47 @@ def test_replay_counts_attempts_and_succeeds_after_the_fix(tmp_path):
     assert counted == {"rows_in": 8, "good": 6, "bad": 2}
 
 
+@pytest.mark.slow
+def test_a_second_replay_gives_only_what_still_waits(tmp_path):
+    """What passed, or is on its way, is not given again; what failed again is; `--again` gives all, and counts nothing.
+
+    Two messages are rejected; the fix is for one of them.
+    """
+    (tmp_path / "in").mkdir()
+    (tmp_path / "contracts").mkdir()
+    lines = [message(1), message(2, firmware="2.1"), message(3, battery=179.0), message(4)]
+    (tmp_path / "in" / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    (tmp_path / "takt.toml").write_text(SETTINGS.format(version=1), "utf-8")
+    takt(tmp_path, "run")
+    second_version(tmp_path)
+    (tmp_path / "takt.toml").write_text(SETTINGS.format(version=2), "utf-8")
+
+    def replay(*options: str) -> tuple[str, str]:
+        """What a replay tells, and what the source was given."""
+        before = set((tmp_path / "in").iterdir())
+        told = takt(tmp_path, "quarantine", "replay", "--source", "robots", *options).stderr
+        return told, "".join(path.read_text() for path in set((tmp_path / "in").iterdir()) - before)
+
+    assert "2 messages; 1 would pass" in replay("--dry-run")[0]
+    assert replay()[1].encode() == lines[1] + b"\n" + lines[2] + b"\n"
+    told, given = replay()
+    assert ("0 messages" in told, "2 more were replayed before" in told, given) == (True, True, "")
+    takt(tmp_path, "run")
+    told, given = replay()
+    assert ("1 messages; 0 would pass" in told, "1 more were" in told) == (True, True)
+    assert given.encode() == lines[2] + b"\n"
+    takt(tmp_path, "run")
+
+    sums = "SELECT sum(good) AS good, sum(quarantined) AS bad, sum(duplicates) AS duplicates FROM accounting"
+    assert rows(tmp_path, sums) == [{"good": 3, "bad": 4, "duplicates": 0}]
+    throughput = "SELECT * EXCLUDE (recorded_at) FROM throughput_latest ORDER BY ALL"
+    estimates = rows(tmp_path, throughput)
+    assert replay("--again", "--reason", "decode.unknown_field")[1].encode() == lines[1] + b"\n"
+    takt(tmp_path, "run")
+    assert rows(tmp_path, sums) == [{"good": 3, "bad": 4, "duplicates": 1}]
+    assert rows(tmp_path, throughput) == estimates
+
+
 def test_replay_names_the_sources_there_are(tmp_path):
     """A wrong source name is answered with the right ones."""
     (tmp_path / "in").mkdir()
