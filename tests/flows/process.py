@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
+from bytewax.outputs import StatefulSinkPartition
+
+from flows import build
 from flows.run import run
 from flows.settings import Settings
 from flows.sources import files
+from flows.sources.kafka import KafkaSourceOptions
+from sinks.kafka.sink import KafkaSinkPart
 from sinks.lake.sink import LakeSinkPart
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -24,10 +32,28 @@ PATIENCE_S = 120
 
 @dataclass
 class FlowProcess:
-    """A running flow; `commits` is how many epochs it has committed to the lake so far."""
+    """A running flow; `lake` and `kafka` are how many epochs it has committed there so far."""
 
     process: ForkServerProcess
-    commits: Synchronized[int]
+    lake: ctypes.c_int
+    kafka: ctypes.c_int
+
+    @property
+    def commits(self) -> int:
+        """Commits of all sinks together."""
+        return self.lake.value + self.kafka.value
+
+    def disturb(self, commits: int, delay: float, sign: signal.Signals) -> None:
+        """Signal the flow some seconds after so many commits, and wait for its end."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.commits < commits and self.process.is_alive():
+            assert time.monotonic() < deadline, "the flow makes no progress"
+            time.sleep(0.002)
+        self.process.join(delay)
+        assert self.process.is_alive(), "the flow ended before it could be killed: make the input longer"
+        assert self.process.pid is not None
+        os.kill(self.process.pid, sign)
+        assert self.end() == -sign
 
     def end(self) -> int | None:
         """Wait for the end; the exit code, negative for a signal."""
@@ -38,27 +64,48 @@ class FlowProcess:
         return self.process.exitcode
 
 
-def start(settings: Settings, *, chunk: int = 4 << 20, die_after_commit: int | None = None) -> FlowProcess:
-    """Start the flow, reading `chunk` bytes per poll.
+def start(
+    settings: Settings, *, chunk: int = 4 << 20, batch_rows: int = 10_000, die_after_commit: int | None = None
+) -> FlowProcess:
+    """Start the flow, reading `chunk` bytes per poll of a file and `batch_rows` messages per poll of a topic.
 
-    With `die_after_commit` it kills itself right after that commit of the lake, before the engine's own.
+    With `die_after_commit` it kills itself right after that commit of a sink, before the engine's own. With two
+    sinks, which take turns, an odd number is between the commits of both.
     """
-    commits: Any = _CONTEXT.Value("i", 0)
-    process = _CONTEXT.Process(target=_main, args=(settings, chunk, die_after_commit, commits), daemon=True)
+    # Without locks: a process that is killed while it holds one never lets it go.
+    lake: Any = _CONTEXT.Value("i", 0, lock=False)
+    kafka: Any = _CONTEXT.Value("i", 0, lock=False)
+    args = (settings, chunk, batch_rows, die_after_commit, lake, kafka)
+    process = _CONTEXT.Process(target=_main, args=args, daemon=True)
     process.start()
-    return FlowProcess(process, commits)
+    return FlowProcess(process, lake, kafka)
 
 
-def _main(settings: Settings, chunk: int, die_after_commit: int | None, commits: Synchronized[int]) -> None:
-    snapshot = LakeSinkPart.snapshot
+def _main(
+    settings: Settings,
+    chunk: int,
+    batch_rows: int,
+    die_after_commit: int | None,
+    lake: ctypes.c_int,
+    kafka: ctypes.c_int,
+) -> None:
+    lock = threading.Lock()
 
-    def counted(part: LakeSinkPart) -> int:
-        token = snapshot(part)
-        commits.value += 1
-        if commits.value == die_after_commit:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return token
+    def count(part: type[StatefulSinkPartition[Any, Any]], own: ctypes.c_int) -> None:
+        snapshot = part.snapshot
 
-    LakeSinkPart.snapshot = counted  # type: ignore[method-assign]
+        def counted(self: StatefulSinkPartition[Any, Any]) -> object:
+            token = snapshot(self)
+            with lock:
+                own.value += 1
+                if lake.value + kafka.value == die_after_commit:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            return token
+
+        part.snapshot = counted  # type: ignore[method-assign]
+
+    count(LakeSinkPart, lake)
+    count(KafkaSinkPart, kafka)
     files._CHUNK = chunk
+    vars(build)["KafkaSourceOptions"] = partial(KafkaSourceOptions, batch_rows=batch_rows)
     run(settings)

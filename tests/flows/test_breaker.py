@@ -93,7 +93,7 @@ def test_followed_file_that_turns_bad_is_probed_until_it_is_good(tmp_path, path)
     settings = settings_of(tmp_path, path, breaker=WATCHFUL, follow=True)
     began = time.monotonic()
     flow = start(settings, chunk=CHUNK)
-    while flow.commits.value == 0 or table(settings, "accounting")["rows_in"].sum() < len(small_day().messages):
+    while flow.commits == 0 or table(settings, "accounting")["rows_in"].sum() < len(small_day().messages):
         assert flow.process.is_alive()
         assert time.monotonic() < began + PATIENCE_S, "the flow makes no progress"
         flow.process.join(0.1)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from domain.twin.warehouse import STREAMS
 
-from .process import PATIENCE_S, FlowProcess, start
+from .process import start
 from .warehouse import settings_of_all, small_day, table, tables, write_all
 
 # An epoch of a killed run that closes windows, then runs that are killed before they close one again: state of
@@ -34,23 +32,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
     return folder, expected
 
 
-def wait_for_commits(flow: FlowProcess, commits: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while flow.commits.value < commits and flow.process.is_alive():
-        assert time.monotonic() < deadline, "the flow makes no progress"
-        time.sleep(0.002)
-
-
-def disturb(flow: FlowProcess, commits: int, delay: float, sign: signal.Signals) -> None:
-    """Signal the flow some time after it has committed so often."""
-    wait_for_commits(flow, commits)
-    flow.process.join(delay)
-    assert flow.process.is_alive(), "the flow ended before it could be killed: make the input longer"
-    assert flow.process.pid is not None
-    os.kill(flow.process.pid, sign)
-    assert flow.end() == -sign
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kills", "workers"),
@@ -68,11 +49,11 @@ def test_killed_runs_leave_the_tables_of_an_undisturbed_one(undisturbed, tmp_pat
         settings = settings_of_all(tmp_path, inputs, every_s=0.02, workers=next(turns))
         if kill % 2:
             flow = start(settings, chunk=SMALL_CHUNK)
-            disturb(flow, dice.choice([0, 1, 2, 3, 4]), dice.uniform(0, 0.3), signal.SIGKILL)
+            flow.disturb(dice.choice([0, 1, 2, 3, 4]), dice.uniform(0, 0.3), signal.SIGKILL)
         else:
             flow = start(settings, chunk=LARGE_CHUNK, die_after_commit=dice.randint(1, 2))
             assert flow.end() == -signal.SIGKILL
-        after_output += flow.commits.value > 0
+        after_output += flow.commits > 0
     assert after_output >= kills // 2
     settings = settings_of_all(tmp_path, inputs, workers=next(turns))
     assert 0 < table(settings, "accounting")["rows_in"].sum() < messages
@@ -86,7 +67,7 @@ def test_flow_stopped_by_sigterm_goes_on_where_it_was(undisturbed, tmp_path):
     inputs, expected = undisturbed
     settings = settings_of_all(tmp_path, inputs, every_s=0.02)
     for commits in (1, 3):
-        disturb(start(settings, chunk=SMALL_CHUNK), commits, 0.0, signal.SIGTERM)
+        start(settings, chunk=SMALL_CHUNK).disturb(commits, 0.0, signal.SIGTERM)
     assert start(settings).end() == 0
     assert tables(settings) == expected
 

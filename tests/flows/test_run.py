@@ -52,7 +52,7 @@ def test_ctrl_c_ends_a_followed_input_at_once(tmp_path, workers):
     for _ in range(2):
         flow = start(settings)
         deadline = time.monotonic() + PATIENCE_S
-        while flow.commits.value == 0 and time.monotonic() < deadline:
+        while flow.commits == 0 and time.monotonic() < deadline:
             flow.process.join(0.05)
             path.open("ab").write(b"{}\n")
         assert flow.process.pid is not None

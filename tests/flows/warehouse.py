@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from domain.twin.config import small
@@ -82,15 +84,15 @@ def write_all(inputs: Path) -> int:
 
 def table(settings: Settings, name: str) -> pl.DataFrame:
     """A lake table or view without `recorded_at`, in an order of its own; accounting summed over epochs."""
-    output = OUTPUTS[name.removesuffix("_latest")]
-    connection = connect(lake_location(settings), read_only=True)
-    try:
-        frame = connection.sql(f"SELECT * EXCLUDE (recorded_at) FROM {name}").pl()
-    finally:
-        connection.close()
+    with closing(connect(lake_location(settings), read_only=True)) as connection:
+        return _table(connection, name)
+
+
+def _table(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
+    frame = connection.sql(f"SELECT * EXCLUDE (recorded_at) FROM {name}").pl()
     if name == "accounting":
         frame = _totals(frame)
-    return frame.sort([k for k in output.key if k in frame.columns])
+    return frame.sort([k for k in OUTPUTS[name.removesuffix("_latest")].key if k in frame.columns])
 
 
 def _totals(accounting: pl.DataFrame) -> pl.DataFrame:
@@ -110,4 +112,6 @@ def text_of(frame: pl.DataFrame) -> str:
 
 def tables(settings: Settings) -> dict[str, str]:
     """All rows of every lake table."""
-    return {name: text_of(table(settings, name)) for name in OUTPUTS}
+    # One connection for all: to load DuckDB's extensions takes most of a second.
+    with closing(connect(lake_location(settings), read_only=True)) as connection:
+        return {name: text_of(_table(connection, name)) for name in OUTPUTS}
