@@ -93,7 +93,6 @@ class Stages(Generic[L]):
         self._output = output
         self._window_us = window_us
         self._pending: dict[int, Any] = {}
-        self._settled = BEGINNING
         key = [name for name in output.key if name not in (WINDOW_START, "window_end", "revision")]
         self._revisions = Revisions((WINDOW_START, *key), window_us)
 
@@ -109,8 +108,7 @@ class Stages(Generic[L]):
         anywhere: what is published does not depend on it.
 
         A window comes on time when the watermark has passed it, and at an end of input every window that is not
-        final does. Input may go on: a window that comes on time again takes the place of what came before. One that
-        comes on time only after its final, as without allowed lateness, is passed over.
+        final does. Input may go on: a window that comes on time again takes the place of what came before.
 
         A window is final when its allowed lateness is over. It is learned, and its rows are published again,
         or for the first time. An on-time window that is passed over never becomes final and is not learned.
@@ -119,8 +117,6 @@ class Stages(Generic[L]):
         notes: dict[Stage, dict[int, Any]] = {"on_time": {}, "final": {}}
         places: dict[Stage, list[int]] = {"on_time": [], "final": []}
         for place, (stage, start) in enumerate(order):
-            if stage == "on_time" and start <= self._settled:
-                continue
             learner = (self._on_time if stage == "on_time" else self._final)(start, windows[stage][start])
             notes[stage][start] = learner.note(windows[stage][start])
             places[stage].append(place)
@@ -155,7 +151,6 @@ class Stages(Generic[L]):
         passed = [pending for pending in self._pending if pending <= start]
         before = [self._pending.pop(pending) for pending in passed]
         self._learned = self._learned.learn(window)
-        self._settled = start
         if self._ahead[0] < start or passed != [start] or not before[0].equals(window):
             self._ahead = (BEGINNING, self._learned)
         return self._learned
@@ -182,7 +177,6 @@ class Stages(Generic[L]):
         pending = list(self._pending.values())
         state = {
             "version": _STATE_VERSION,
-            "settled": self._settled,
             "learned": self._learned.snapshot(),
             "pending": to_bytes(self._learned.rows(pending)) if pending else None,
             "revisions": self._revisions.snapshot(),
@@ -197,7 +191,6 @@ class Stages(Generic[L]):
                 f"state of the {self._output.name} estimator has version {state['version']}, this is {_STATE_VERSION}",
                 fix="finish the run with the version of Takt that began it, or start a new run",
             )
-        self._settled = state["settled"]
         self._learned = self._learned.restored(state["learned"])
         pending = state["pending"]
         self._pending = {} if pending is None else self._learned.windows(from_bytes(pending))

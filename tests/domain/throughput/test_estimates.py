@@ -268,19 +268,6 @@ def test_a_window_that_never_becomes_final_is_not_learned():
     assert subject.on_time(after).equals(reference.on_time(after))
 
 
-def test_a_window_that_is_final_does_not_come_on_time_any_more():
-    """Without allowed lateness windows are final first; also after a restart they are not taken for open again."""
-    rows = level_rows([("s", "z", "r", 4, 9, 1, 1)])
-    subject, reference = estimator(), estimator()
-    for one in (subject, reference):
-        assert one.final(rows)["final"].all()
-    resumed = estimator()
-    resumed.restore(subject.snapshot())
-    for one in (subject, resumed):
-        assert one.on_time(rows).height == 0
-        assert state(one) == state(reference)
-
-
 @pytest.mark.parametrize("late", [("r", 9), ("other", 1)])
 def test_the_look_ahead_learns_what_a_final_window_brought(late):
     """A final that differs in a number, or in who worked, counts for windows on time behind those pending."""
