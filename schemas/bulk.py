@@ -26,24 +26,26 @@ import polars as pl
 from schemas.batch import ROW
 from schemas.contract import Contract
 from schemas.messages import Int64, Messages
-from schemas.timestamps import parse_timestamps
+from schemas.timestamps import DTYPE, parse_timestamps
 
 _TYPES: Final = frozenset(("string", "integer", "number", "timestamp"))
 _FEW: Final = 64  # messages among which a malformed one is not looked for any further
 _PARTS: Final = 8
 
-_Bytes = npt.NDArray[np.uint8]
+_Schema = dict[str, pl.DataType | type[pl.DataType]]
+_Mask = npt.NDArray[np.bool_]
 
 
 class BulkReader:
     """Reads messages of a contract for which `fits` holds."""
 
     def __init__(self, contract: Contract, max_bytes: int) -> None:
-        self._texts = [f.name for f in contract.fields if f.type in ("string", "timestamp")]
-        self._times = [f.name for f in contract.fields if f.type == "timestamp"]
+        self._schema: _Schema = {f.name: pl.String if f.type == "timestamp" else f.dtype for f in contract.fields}
+        self._times = frozenset(f.name for f in contract.fields if f.type == "timestamp")
         self._required = [f.name for f in contract.fields if f.required]
-        self._defaults = {f.name: f.default for f in contract.fields if f.default is not None}
-        self._schema = {f.name: pl.String if f.type == "timestamp" else f.dtype for f in contract.fields}
+        self._optional = frozenset(f.name for f in contract.fields if not f.required)
+        self._sought = self._optional
+        self._defaults = [pl.col(f.name).fill_null(f.default) for f in contract.fields if f.default is not None]
         self._max_bytes = max_bytes
 
     @staticmethod
@@ -53,68 +55,89 @@ class BulkReader:
 
     def read(self, messages: Messages) -> pl.DataFrame:
         """Fields of the messages that are certainly good, with `_row`, rising; the others are left out."""
-        found = [self._certain(messages, *one) for one in self._parse(messages, _plain(messages, self._max_bytes))]
-        frame = pl.concat(found) if found else pl.DataFrame(schema={**self._schema, ROW: pl.Int64})
-        return self._with_times(frame).with_columns(
-            pl.col(name).fill_null(default) for name, default in self._defaults.items()
-        )
+        sought = self._sought
+        schema = {name: dtype for name, dtype in self._schema.items() if name in sought or name not in self._optional}
+        parsed = self._parse(messages, _plain(messages, self._max_bytes), schema)
+        certain = [self._certain(messages, frame, text) for frame, text in parsed]
+        nothing = self._with_times(pl.DataFrame(schema={**schema, ROW: pl.Int64}))
+        frame = pl.concat([found for found, _ in certain]) if certain else nothing
+        # A field that no message of a batch has is not looked for in the next one, which then is read faster. A
+        # message that has it there is not explained by what came out, and the field is looked for again.
+        if all(explained for _, explained in certain):
+            self._sought = frozenset(name for name in sought if frame[name].null_count() < frame.height)
+        else:
+            self._sought = self._optional
+        return self._complete(frame)
 
-    def _parse(self, messages: Messages, rows: Int64) -> list[tuple[pl.DataFrame, bytes]]:
+    def _parse(self, messages: Messages, rows: Int64, schema: _Schema) -> list[tuple[pl.DataFrame, bytes]]:
         """Frames of the messages that Polars can read, with `_row`, and the text that each was read from."""
         text = messages.text(rows)
         try:
-            frame = pl.read_ndjson(text, schema=self._schema, ignore_errors=True) if text else None
+            frame = pl.read_ndjson(text, schema=schema, ignore_errors=True) if text else None
         except pl.exceptions.ComputeError:  # some message is not JSON; it is not told which
             if len(rows) <= _FEW:
                 return []
-            return [found for part in np.array_split(rows, _PARTS) for found in self._parse(messages, part)]
-        return [] if frame is None else [(frame.with_columns(pl.Series(ROW, rows)), text)]
+            return [found for part in np.array_split(rows, _PARTS) for found in self._parse(messages, part, schema)]
+        return [] if frame is None else [(frame.hstack([pl.Series(ROW, rows)]), text)]
 
-    def _certain(self, messages: Messages, frame: pl.DataFrame, text: bytes) -> pl.DataFrame:
-        """Rows of which it is certain that they are what the exact decoder makes of their messages."""
+    def _certain(self, messages: Messages, frame: pl.DataFrame, text: bytes) -> tuple[pl.DataFrame, bool]:
+        """What is certain of a frame, timestamps parsed; and whether no row was left out for what is unexplained."""
+        doubtful = np.zeros(frame.height, dtype=np.bool_)
+        for name in self._required:
+            if frame[name].null_count():
+                doubtful |= frame[name].is_null().to_numpy()
+        explained = self._explains(messages, frame, text, doubtful)
+        if not explained:
+            doubtful |= self._unexplained(messages, frame)
+        parsed = self._with_times(frame)
+        for name in self._times & {*frame.columns}:
+            if parsed[name].null_count() != frame[name].null_count():
+                doubtful |= (parsed[name].is_null() & frame[name].is_not_null()).to_numpy()
+        return parsed.filter(pl.Series(~doubtful)) if doubtful.any() else parsed, explained
+
+    def _explains(self, messages: Messages, frame: pl.DataFrame, text: bytes, doubtful: _Mask) -> bool:
+        """Whether rows that are not doubtful explain, together, all quotes and colons of their messages."""
         data = np.frombuffer(text, dtype=np.uint8)
-        quotes, colons = (int(np.count_nonzero(data == ord(sign))) for sign in '":')
-        whole = frame.drop_nulls(self._required)
-        if whole.height < frame.height:
-            for message in messages.take(np.setdiff1d(frame[ROW], whole[ROW], assume_unique=True)):
-                quotes -= message.count(b'"')
-                colons -= message.count(b":")
-        given = {name: whole.height - whole[name].null_count() for name in self._schema}
-        fields, strings = sum(given.values()), sum(given[name] for name in self._texts)
-        inside = sum(str(whole[name].str.join("").item()).count(":") for name in self._texts if given[name])
-        if quotes == 2 * (fields + strings) and colons == fields + inside:
-            return whole
-        return whole.filter(self._exact(messages, whole))
+        others = frame.filter(pl.Series(doubtful))
+        left_out = messages.take(others[ROW].to_numpy())
+        quotes, colons = (
+            int(np.count_nonzero(data == ord(sign))) - sum(message.count(sign.encode()) for message in left_out)
+            for sign in '":'
+        )
+        needed, less = self._needed(frame), self._needed(others)
+        return (quotes, colons) == (needed[0] - less[0], needed[1] - less[1])
 
-    def _exact(self, messages: Messages, frame: pl.DataFrame) -> pl.Series:
-        """Whether each message has no more quotes and colons than what came out of it."""
-        rows = frame[ROW].to_numpy()
+    def _needed(self, frame: pl.DataFrame) -> tuple[int, int]:
+        """How many quotes and colons all rows need."""
+        texts = [name for name in frame.columns if frame[name].dtype == pl.String]
+        given = {name: frame.height - frame[name].null_count() for name in frame.columns if name != ROW}
+        fields, strings = sum(given.values()), sum(given[name] for name in texts)
+        inside = sum(str(frame[name].str.join("").item()).count(":") for name in texts if given[name])
+        return 2 * (fields + strings), fields + inside
+
+    def _unexplained(self, messages: Messages, frame: pl.DataFrame) -> _Mask:
+        """Which rows have other counts of quotes and colons than they need, each looked at alone."""
+        texts, given = pl.col(pl.String), pl.sum_horizontal(pl.exclude(ROW).is_not_null())
         needed = frame.select(
-            (
-                pl.sum_horizontal(pl.col(name).is_not_null() for name in self._schema)
-                + pl.sum_horizontal(pl.col(name).is_not_null() for name in self._texts)
-            ).alias("quotes")
-            * 2,
-            (
-                pl.sum_horizontal(pl.col(name).is_not_null() for name in self._schema)
-                + pl.sum_horizontal(pl.col(name).str.count_matches(":", literal=True) for name in self._texts)
-            ).alias("colons"),
+            (2 * (given + pl.sum_horizontal(texts.is_not_null()))).alias("quotes"),
+            (given + pl.sum_horizontal(texts.str.count_matches(":", literal=True))).alias("colons"),
         )
-        same = (_count(messages, '"')[rows] == needed["quotes"].to_numpy()) & (
-            _count(messages, ":")[rows] == needed["colons"].to_numpy()
-        )
-        return pl.Series(same)
+        rows = frame[ROW].to_numpy()
+        unexplained: _Mask = _count(messages, '"')[rows] != needed["quotes"].to_numpy()
+        unexplained |= _count(messages, ":")[rows] != needed["colons"].to_numpy()
+        return unexplained
 
     def _with_times(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Frame with timestamps parsed, without the rows where one is wrong."""
-        for name in self._times:
-            texts = frame[name]
-            instants = parse_timestamps(texts)
-            right = instants.null_count() == texts.null_count()
-            frame = frame.with_columns(instants)
-            if not right:
-                frame = frame.filter(instants.is_not_null() | texts.is_null())
-        return frame
+        return frame.with_columns(parse_timestamps(frame[name]) for name in self._times & {*frame.columns})
+
+    def _complete(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Frame with all fields of the contract, in its order; absent values read as the field's default."""
+        missing = [
+            pl.lit(None, DTYPE if name in self._times else dtype).alias(name)
+            for name, dtype in self._schema.items()
+            if name not in frame.columns
+        ]
+        return frame.with_columns(missing).with_columns(self._defaults)[[*self._schema, ROW]]
 
 
 def _plain(messages: Messages, max_bytes: int) -> Int64:

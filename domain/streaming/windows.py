@@ -119,7 +119,7 @@ class Windows:
         self._keep(rows.filter(~settled))
 
     def _take(self) -> pl.DataFrame:
-        rows = pl.concat(self._pending) if self._pending else pl.DataFrame(schema=self._schema)
+        rows = pl.concat(self._pending, rechunk=True) if self._pending else pl.DataFrame(schema=self._schema)
         self._pending, self._pending_rows = [], 0
         return rows
 
