@@ -14,6 +14,7 @@ from flows.audit import Audit
 from flows.estimators import Rows
 from flows.kafka import connection, topics
 from flows.kinds import demand_fields, kind_of
+from flows.progress import Told, Watched
 from flows.recovery import Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
@@ -41,10 +42,13 @@ def lake_location(settings: Settings) -> LakeLocation:
     return LakeLocation(settings.lake.folder, postgres.get_secret_value() if postgres else None)
 
 
-def build(settings: Settings, run: Run, audit: Audit | None = None) -> Dataflow:
-    """The throughput flow of these settings, audited or not. Raises a TaktError that names what is missing."""
+def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told | None = None) -> Dataflow:
+    """The throughput flow of these settings, audited and watched or not. Raises a TaktError that names what is missing.
+
+    `told` hears how far sources that end have come.
+    """
     gates = {name: register(find_contract(s.contract, settings.contracts)) for name, s in settings.sources.items()}
-    inputs = [_input(name, settings, gates[name], run, audit) for name in settings.sources]
+    inputs = [_input(name, settings, gates[name], run, audit, told) for name in settings.sources]
     findings = audit.findings(follow=_endless(settings)) if audit else None
     return wire(FLOW, inputs, _sinks(settings, run, gates.values()), findings)
 
@@ -54,12 +58,14 @@ def _endless(settings: Settings) -> bool:
     return any(s.follow if isinstance(s, FileSettings) else not s.stop_at_end for s in settings.sources.values())
 
 
-def _input(name: str, settings: Settings, registered: Registered, run: Run, audit: Audit | None) -> Input:
+def _input(
+    name: str, settings: Settings, registered: Registered, run: Run, audit: Audit | None, told: Told | None
+) -> Input:
     contract = registered.contract
     kind = kind_of(contract.key, name)
     demand_fields(contract)
     valves = Valves(settings.breaker.pause_s)
-    source, partitions, key = _source(name, settings, run, valves)
+    source, partitions, key = _source(name, settings, run, valves, told)
     time = settings.time
     bounds = TimeBounds(_us(time.window_s), _us(time.disorder_s), _us(time.lateness_s))
     spec = Stream(
@@ -86,12 +92,13 @@ def _input(name: str, settings: Settings, registered: Registered, run: Run, audi
 
 
 def _source(
-    name: str, settings: Settings, run: Run, valves: Valves
+    name: str, settings: Settings, run: Run, valves: Valves, told: Told | None
 ) -> tuple[Source[RawBatch], tuple[str, ...], Callable[[RawBatch], str]]:
     chosen = settings.sources[name]
     if isinstance(chosen, FileSettings):
         source = FileSource(FileSourceOptions(name, chosen.path, chosen.follow, run.started_us), valves)
-        return source, (PARTITION,), lambda _: PARTITION
+        watched = source if told is None or chosen.follow else Watched(name, chosen.path, source, told)
+        return watched, (PARTITION,), lambda _: PARTITION
     options = KafkaSourceOptions(
         name=name,
         topic=chosen.topic,

@@ -12,24 +12,28 @@ from bytewax.testing import cluster_main
 from flows import recovery
 from flows.audit import Audit, AuditOptions
 from flows.build import FLOW, build
+from flows.progress import Told
 from flows.settings import Settings
 from quality.audit_sample import Sampling
 from schemas.errors import SettingsError, TaktError
 
 
-def run(settings: Settings) -> None:
-    """Run the throughput flow. Raises the TaktError behind any failure of the engine."""
+def run(settings: Settings, told: Told | None = None) -> None:
+    """Run the throughput flow. Raises the TaktError behind any failure of the engine.
+
+    `told` hears how far sources that end have come.
+    """
     if not settings.sources:
         raise SettingsError("there are no sources", fix="add a [sources.NAME] section; see docs/how-to/first-flow.md")
     with recovery.opened(settings.recovery.folder, flow=FLOW, now_us=time.time_ns() // 1000) as (run, store, _):
         if not settings.audit.enabled:
-            execute(build(settings, run), settings, store)
+            execute(build(settings, run, told=told), settings, store)
             return
         options = AuditOptions(
             settings.audit.folder, Sampling(every_rows=settings.audit.every_rows), settings.audit.drain_s
         )
         with Audit(options, run.run_id, settings.contracts) as audit:
-            execute(build(settings, run, audit), settings, store)
+            execute(build(settings, run, audit, told), settings, store)
 
 
 def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:

@@ -24,8 +24,8 @@ class App(typer.Typer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command."""
-        # Logs must not mix with what commands print.
-        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        # Logs must not mix with what commands print, and go above a progress bar, which stands in for stderr.
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
         try:
             return super().__call__(*args, **kwargs)
         except TaktError as error:

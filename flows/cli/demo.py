@@ -18,6 +18,7 @@ from dashboards.sql import query
 from domain.twin.config import WarehouseConfig
 from flows.build import lake_location
 from flows.cli.common import out
+from flows.cli.run_progress import run_progress
 from flows.cli.simulate import FILES, write
 from flows.cli.summary import accounting_table
 from flows.run import run as run_flow
@@ -74,7 +75,8 @@ def demo(
     settings_file = folder / "takt.toml"
     settings_file.write_text(_SETTINGS, "utf-8")
     settings = load(settings_file, {})
-    run_flow(settings)
+    with run_progress() as told:
+        run_flow(settings, told)
     done = time.monotonic()
     out.print(
         f"\n{robots} robots, one day: {messages:,} messages simulated in {simulated - start:.0f} s, "

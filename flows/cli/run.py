@@ -6,6 +6,7 @@ import typer
 
 from flows.build import lake_location
 from flows.cli.common import SettingsFile, err, out, settings_from
+from flows.cli.run_progress import run_progress
 from flows.cli.summary import accounting_table
 from flows.run import run as run_flow
 
@@ -18,10 +19,12 @@ def register(app: typer.Typer) -> None:
 def run(settings: SettingsFile = None) -> None:
     """Run the throughput flow: until its files end, or until it is stopped.
 
-    Stop it with Ctrl-C or SIGTERM at any time; the next start goes on exactly where it stopped.
+    How far it has come through its files is shown on standard error. Stop it with Ctrl-C or SIGTERM at any time; the
+    next start goes on exactly where it stopped.
     """
     chosen = settings_from(settings)
-    run_flow(chosen)
+    with run_progress() as told:
+        run_flow(chosen, told)
     location = lake_location(chosen)
     if not location.postgres and not location.sqlite.exists():
         err.print("nothing was there to read, so no lake was made")

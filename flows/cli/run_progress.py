@@ -1,0 +1,65 @@
+"""Progress of a run over files: a bar per source on a terminal, a plain line every few seconds anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from flows.cli.common import err
+from flows.progress import Told
+
+_LINE_EVERY_S = 5.0
+
+
+@contextmanager
+def run_progress() -> Iterator[Told]:
+    """What a run tells, shown on standard error."""
+    if not err.is_terminal:
+        yield _lines()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    # Drawn when something is told and at no other time, for drawing takes time from the flow.
+    with Progress(*columns, console=err, transient=True, auto_refresh=False) as bar:
+        yield _bars(bar)
+
+
+def _bars(bar: Progress) -> Told:
+    tasks: dict[str, TaskID] = {}
+
+    def told(source: str, read: int, total: int) -> None:
+        if source not in tasks:
+            tasks[source] = bar.add_task(source, total=total)
+        bar.update(tasks[source], completed=read, total=total, refresh=True)
+
+    return told
+
+
+def _lines() -> Told:
+    due: dict[str, float] = {}
+    start = time.monotonic()
+
+    def told(source: str, read: int, total: int) -> None:
+        now = time.monotonic()
+        if now >= due.setdefault(source, start + _LINE_EVERY_S):
+            due[source] = now + _LINE_EVERY_S
+            err.print(f"{source}: {decimal(read)} of {decimal(total)}, {read / max(1, total):.0%}", soft_wrap=True)
+
+    return told

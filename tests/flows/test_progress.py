@@ -1,0 +1,61 @@
+"""A run tells how far it has come through its files, and that changes nothing else."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from flows.progress import Extent, Watched
+from flows.run import run
+
+from .warehouse import SOURCE, settings_of, small_day, tables
+
+
+def test_extent_of_a_folder(tmp_path):
+    """Finished files count whole, the current one up to its position, hidden ones not; a new file is found."""
+    for name, size in (("a", 10), ("b", 20), (".part", 99)):
+        (tmp_path / name).write_bytes(b"x" * size)
+    extent = Extent(tmp_path)
+    assert extent.at(("", 0, 0, ())) == (0, 30)
+    assert extent.at(("b", 5, 1, ("a",))) == (15, 30)
+    (tmp_path / "c").write_bytes(b"x" * 70)
+    assert extent.at(("c", 70, 9, ("a", "b"))) == (100, 100)
+
+
+def test_extent_of_parquet_goes_by_rows(tmp_path):
+    """Half of the rows of a Parquet file are half of its bytes."""
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"n": range(100)}).write_parquet(path)
+    size = path.stat().st_size
+    assert Extent(path).at(("a.parquet", 0, 50, ())) == (size // 2, size)
+
+
+def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
+    """A file that is no Parquet, or gone, stops nothing here: the source says what is wrong with it."""
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
+    heard: list[tuple[str, int, int]] = []
+    for name in ("a.parquet", "gone.parquet"):
+        watched = Watched("s", tmp_path, None, lambda *told: heard.append(told))  # type: ignore[arg-type]
+        watched.tell((name, 0, 1, ()))
+    assert heard == []
+
+
+@pytest.mark.slow
+def test_progress_rises_to_the_end_and_changes_no_result(tmp_path):
+    """Bytes told rise to those of all files, and the lake equals that of a run that nobody watches."""
+    (tmp_path / "in").mkdir()
+    messages = small_day().messages
+    for number in range(4):
+        part = messages[number * len(messages) // 4 : (number + 1) * len(messages) // 4]
+        (tmp_path / "in" / f"{number}.jsonl").write_bytes(b"".join(m + b"\n" for m in part))
+    total = sum(path.stat().st_size for path in (tmp_path / "in").iterdir())
+    heard: list[tuple[str, int, int]] = []
+    for name, hears in (("watched", lambda *told: heard.append(told)), ("alone", None)):
+        (tmp_path / name).mkdir()
+        run(settings_of(tmp_path / name, tmp_path / "in", every_s=0.01), hears)
+    assert {(source, all_bytes) for source, _, all_bytes in heard} == {(SOURCE, total)}
+    read = [done for _, done, _ in heard]
+    assert read == sorted(read)
+    assert read[-1] > 0
+    watched, alone = (tables(settings_of(tmp_path / name, tmp_path / "in")) for name in ("watched", "alone"))
+    assert watched == alone
