@@ -47,6 +47,7 @@ CONTENDERS: dict[str, Contender] = {
     "takt": Contender("Takt", "benchmarks.takt_job", read_lake),
     "duckdb": Contender("DuckDB batch query", "benchmarks.duckdb_batch", read_files),
     "bytewax": Contender("plain Bytewax operators", "benchmarks.plain_bytewax", read_files),
+    "tuned": Contender("the same, tuned by hand", "benchmarks.tuned_bytewax", read_files),
 }
 
 
