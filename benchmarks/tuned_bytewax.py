@@ -1,5 +1,7 @@
 """The standard job in plain Bytewax operators with what can be won by hand: msgspec, and windows that keep no order.
 
+Run it as:
+
     python -m benchmarks.tuned_bytewax INPUT OUTPUT_FOLDER
 """
 

@@ -44,7 +44,7 @@ class Revisions:
 
     def _news(self, results: pl.DataFrame) -> pl.DataFrame:
         """Results that were never told or differ from what was told last, in their order, with their revision."""
-        if self._told is None:
+        if self._told is None or self._told.is_empty():
             return results.with_columns(pl.lit(0, pl.Int64).alias(_REVISION))
         both = results.join(self._told, on=self._key, how="left", suffix=_WAS, nulls_equal=True, maintain_order="left")
         values = [name for name in results.columns if name not in self._key]
