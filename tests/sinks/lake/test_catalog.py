@@ -72,6 +72,30 @@ def test_session_is_in_utc_and_offline(location: LakeLocation) -> None:
     lake.close()
 
 
+def test_only_what_the_catalogue_needs_is_loaded(sqlite_location: LakeLocation) -> None:
+    """A lake on SQLite loads nothing for PostgreSQL: loading takes a tenth of a second."""
+    write_signals(sqlite_location)
+    lake = connect(sqlite_location, read_only=True)
+    loaded = lake.execute("SELECT extension_name FROM duckdb_extensions() WHERE loaded").fetchall()
+    assert ("sqlite_scanner",) in loaded
+    assert ("postgres_scanner",) not in loaded
+    lake.close()
+
+
+def test_an_open_lake_loads_nothing_unsigned(sqlite_location: LakeLocation, tmp_path: Path) -> None:
+    """Whoever queries an open lake cannot load an extension of their own, nor allow it."""
+    write_signals(sqlite_location)
+    lake = connect(sqlite_location, read_only=True)
+    forged = tmp_path / "postgres_scanner.duckdb_extension"
+    signed = catalog._extension_file("postgres_scanner").read_bytes()
+    forged.write_bytes(signed[:-256] + bytes(256))  # the signature is at the end
+    with pytest.raises(duckdb.IOException, match="signature is either missing or invalid"):
+        lake.execute(f"LOAD '{forged}'")
+    with pytest.raises(duckdb.InvalidInputException, match="while database is running"):
+        lake.execute("SET allow_unsigned_extensions = true")
+    lake.close()
+
+
 def test_read_only_refuses_writes(location: LakeLocation) -> None:
     """A read-only connection cannot change the lake."""
     write_signals(location)
@@ -139,7 +163,7 @@ def test_not_a_catalogue(sqlite_location: LakeLocation) -> None:
 
 def test_missing_extension(sqlite_location: LakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing extension wheel is named with the version to install."""
-    monkeypatch.setattr(catalog, "EXTENSIONS", ("no_such",))
+    monkeypatch.setattr(catalog, "SQLITE", "no_such")
     with pytest.raises(SinkError, match=f"install duckdb-extension-no-such=={duckdb.__version__}"):
         connect(sqlite_location, read_only=False)
 
