@@ -86,6 +86,5 @@ class LakeSink(FixedPartitionedSink[LakeItem, int]):
             for_part,
             compact_every=self._compact_every if compacts else None,
         )
-        writer.resume(resume_state)
-        writer.record_contracts(self._contracts)
+        writer.resume(resume_state, self._contracts)
         return LakeSinkPart(writer)

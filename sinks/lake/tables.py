@@ -79,10 +79,10 @@ def ensure_schema(
         return False
     for schema in ("internal", "meta"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    present = _columns(connection)
     for schema, table, columns in _tables(outputs.values()):
-        _ensure_table(connection, schema, table, columns)
-    for statement in statements:
-        connection.execute(statement)
+        _ensure_table(connection, schema, table, columns, present.get((schema, table.name), {}))
+    connection.execute(";".join(statements))
     _refill(connection, COLUMNS, dictionary)
     _refill(connection, EXAMPLES, examples)
     _refill(connection, VERSION, [(SCHEMA_VERSION, fingerprint, now)])
@@ -90,7 +90,7 @@ def ensure_schema(
 
 
 def _in_force(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
-    if not _columns_of(connection, "meta", VERSION.name):
+    if ("meta", VERSION.name) not in _columns(connection):
         return None
     row = connection.execute(
         "SELECT version, fingerprint FROM meta.schema_version ORDER BY version DESC LIMIT 1"
@@ -112,19 +112,26 @@ def _tables(outputs: Iterable[Output]) -> Iterator[tuple[str, Output, tuple[Colu
         yield "meta", table, table.columns
 
 
-def _columns_of(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
+    """SQL types by column, of all tables and views by schema and name."""
     rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database()"
-        f" AND schema_name = {literal(schema)} AND table_name = {literal(table)}"
+        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
+        " WHERE database_name = current_database()"
     ).fetchall()
-    return dict(rows)
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, column, kind in rows:
+        found.setdefault((schema, table), {})[column] = kind
+    return found
 
 
 def _ensure_table(
-    connection: duckdb.DuckDBPyConnection, schema: str, table: Output, columns: tuple[Column, ...]
+    connection: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: Output,
+    columns: tuple[Column, ...],
+    present: Mapping[str, str],
 ) -> None:
     name = f"{schema}.{identifier(table.name)}"
-    present = _columns_of(connection, schema, table.name)
     if not present:
         fields = ", ".join(f"{identifier(c.name)} {SQL_TYPES[c.kind]}" for c in columns)
         connection.execute(f"CREATE TABLE {name} ({fields})")

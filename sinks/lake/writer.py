@@ -17,17 +17,18 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
 from schemas.errors import RecoveryError, SinkError
 from schemas.outputs import OUTPUTS
-from sinks.lake.catalog import LakeLocation, connect
+from sinks.lake.catalog import Config, LakeLocation, connect
 from sinks.lake.failures import sink_error
 from sinks.lake.locks import WriterLock, running_writers
 from sinks.lake.maintenance import compact_open, delete_orphans
@@ -40,9 +41,8 @@ from sinks.lake.transaction import Transactions
 EPOCH_FILE = ".epoch-{part}.parquet"
 """File in the lake's folder through which DuckDB takes an epoch's rows."""
 
-MEMORY_LIMIT = "192MB"
-"""DuckDB's own memory in the flow's process. One thread there: two made commits slower and compaction take
-270 MB more."""
+SESSION: Config = MappingProxyType({"threads": 1, "memory_limit": "192MB"})
+"""DuckDB in the flow's process. One thread: two made commits slower and compaction take 270 MB more."""
 
 UNDO_LIMIT = 16
 """More commits than this are not undone for a run without any resume state: the engine is at most one or two
@@ -98,13 +98,12 @@ class LakeWriter:
         self._frames: dict[str, list[pl.DataFrame]] = {}
         self._commits = self._rows = 0
         self._seconds = 0.0
-        self._connection = connect(location, read_only=False)
+        self._connection = connect(location, read_only=False, config=SESSION)
         try:
             self._lock = WriterLock(location.folder, f"{flow}.{part}", alone=not location.postgres)
         except SinkError:
             self._connection.close()
             raise
-        self._connection.execute(f"SET threads = 1; SET memory_limit = {literal(MEMORY_LIMIT)}")
         self._transactions = Transactions(self._connection, location)
 
     @property
@@ -112,18 +111,16 @@ class LakeWriter:
         """Totals since the writer was made."""
         return LakeStats(self._commits, self._rows, self._transactions.retries, self._seconds)
 
-    def resume(self, token: int | None) -> None:
-        """Go on after `token`; everything this part wrote above it is undone, in one transaction.
+    def resume(self, token: int | None, contracts: Iterable[ContractRecord] = ()) -> None:
+        """Go on after `token`; everything this part wrote above it is undone.
 
-        Raises RecoveryError when lake and engine state do not belong together.
+        Also brings the lake's tables up to date and notes the run, and `contracts` in `meta.contracts` but for those
+        already there: all in one transaction. Raises RecoveryError when lake and engine state do not belong together.
         """
         if not self._location.postgres and running_writers(self._location.folder).keys() == {self._lock.name}:
             # Nobody else is at work, so a file that no commit knows is what a killed or failed one left behind.
             delete_orphans(self._connection, self._transactions)
-        self._transactions.run(lambda: ensure_schema(self._connection, now=self._clock()))
-        committed = self._last_committed()
-        self._check_belonging(token, committed)
-        self._transactions.run(lambda: self._open_run(token or 0, committed))
+        self._transactions.run(lambda: self._open_run(token, (*contracts,)))
         self._token = token or 0
 
     def append(self, output: str, frame: pl.DataFrame) -> None:
@@ -165,20 +162,6 @@ class LakeWriter:
         self._compacted_at = self._clock()
         compact_open(self._connection, self._transactions, now=self._compacted_at)
 
-    def record_contracts(self, contracts: Iterable[ContractRecord]) -> None:
-        """Note contracts in force in `meta.contracts`; those already there stay as they are."""
-
-        def body() -> None:
-            for c in contracts:
-                contract, suite = literal(c.contract), literal(c.suite_hash)
-                self._connection.execute(
-                    f"INSERT INTO meta.contracts SELECT {contract}, {suite}, {literal(c.document)},"
-                    f" {literal(self._clock())} WHERE NOT EXISTS"
-                    f" (FROM meta.contracts WHERE contract = {contract} AND suite_hash = {suite})"
-                )
-
-        self._transactions.run(body)
-
     def close(self) -> None:
         """Let the lake go. Commits nothing: rows not committed belong to an epoch that will be computed again."""
         self._connection.close()
@@ -219,14 +202,24 @@ class LakeWriter:
                 fix="restore the recovery folder from a backup, or start afresh with new folders for both",
             )
 
-    def _open_run(self, token: int, committed: int) -> None:
-        if committed > token:
-            self._undo(token)
+    def _open_run(self, token: int | None, contracts: Sequence[ContractRecord]) -> None:
+        ensure_schema(self._connection, now=self._clock())
+        committed = self._last_committed()
+        self._check_belonging(token, committed)
+        if committed > (token or 0):
+            self._undo(token or 0)
         run, flow, _ = (literal(part) for part in self._key)
         self._connection.execute(
             f"INSERT INTO meta.runs SELECT {run}, {flow}, {literal(self._clock())}, {literal(library_versions())}"
             f" WHERE NOT EXISTS (FROM meta.runs WHERE run = {run} AND flow = {flow})"
         )
+        for c in contracts:
+            contract, suite = literal(c.contract), literal(c.suite_hash)
+            self._connection.execute(
+                f"INSERT INTO meta.contracts SELECT {contract}, {suite}, {literal(c.document)},"
+                f" {literal(self._clock())} WHERE NOT EXISTS"
+                f" (FROM meta.contracts WHERE contract = {contract} AND suite_hash = {suite})"
+            )
 
     def _undo(self, token: int) -> None:
         for name in OUTPUTS:

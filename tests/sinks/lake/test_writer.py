@@ -81,6 +81,43 @@ def test_resume_undoes_everything_beyond_the_token(location: LakeLocation) -> No
     again.close()
 
 
+def test_a_lake_of_an_older_takt_is_extended_and_undone_at_once(location: LakeLocation) -> None:
+    """A crash and an upgrade in one go: what came after the token is undone in tables that gain a column."""
+    writer = writer_of(location)
+    writer.resume(None)
+    for epoch in range(2):
+        writer.append("signal", rows_of("signal", 2, first=10 * epoch))
+        writer.commit()
+    writer.close()
+    older = connect(location, read_only=False)
+    older.execute("ALTER TABLE internal.signal DROP COLUMN reason; UPDATE meta.schema_version SET fingerprint = 'old'")
+    older.close()
+    again = writer_of(location)
+    again.resume(1)
+    again.append("signal", rows_of("signal", 2, first=10))
+    assert again.commit() == 2
+    again.close()
+    reasons = read(location, "SELECT reason IS NULL, count(*) FROM signal GROUP BY ALL ORDER BY ALL").rows()
+    assert reasons == [(False, 2), (True, 2)]
+
+
+def test_a_refused_run_leaves_the_lake_as_it_is(location: LakeLocation) -> None:
+    """A run that does not belong to the lake changes nothing there, not even its layout."""
+    writer = writer_of(location)
+    writer.resume(None)
+    writer.append("signal", rows_of("signal", 1))
+    writer.commit()
+    writer.close()
+    older = connect(location, read_only=False)
+    older.execute("UPDATE meta.schema_version SET fingerprint = 'old'")
+    older.close()
+    stranger = writer_of(location, run="run-2")
+    with pytest.raises(RecoveryError, match="from run run-1"):
+        stranger.resume(None)
+    stranger.close()
+    assert read(location, "SELECT fingerprint FROM meta.schema_version").rows() == [("old",)]
+
+
 def test_undo_leaves_other_parts_alone(location: LakeLocation) -> None:
     """Parts undo their own rows only."""
     for part in ("lake-0", "lake-1"):
@@ -250,8 +287,7 @@ def test_run_and_contracts_are_noted_once(location: LakeLocation) -> None:
     record = ContractRecord("robot.state:1.0.0", "abc", "document")
     for _ in range(2):
         writer = writer_of(location)
-        writer.resume(None)
-        writer.record_contracts([record])
+        writer.resume(None, [record])
         writer.close()
     assert read(location, "SELECT contract, suite_hash, document FROM meta.contracts").rows() == [
         ("robot.state:1.0.0", "abc", "document")
