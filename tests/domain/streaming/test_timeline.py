@@ -191,6 +191,8 @@ def test_silent_partition_holds_nobody_back_until_it_speaks():
     timeline = Timeline("ab", WINDOW, LATENESS)
     assert timeline.advance("a", Closed(50, 20, frame("a", [0, 40], 1), frame("a", [0], 2)))[0] == []
     assert [(s, w) for s, w, _ in told(timeline.idle("b"))] == [("on_time", 0), ("final", 0), ("on_time", 40)]
+    ended = told(timeline.end({"a": frame("a", [40], 2), "b": frame("b", [0, 30], 1)}))
+    assert ended == [("on_time", 30, ((30, "b", 1),)), ("on_time", 40, ((40, "a", 2),))]
     releases, stragglers = timeline.advance("b", Closed(50, 40, frame("b", [0, 30], 1), frame("b", [0, 30], 2)))
     assert releases == []
     assert [part.rows() for part in stragglers] == [[(0, "b", 2)]]
