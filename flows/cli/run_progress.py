@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from flows.cli.common import err
 from flows.progress import Told
 
 _LINE_EVERY_S = 5.0
+_DRAW_EVERY_S = 1.0  # drawing takes some 3 ms
 
 
 @contextmanager
@@ -43,11 +45,16 @@ def run_progress() -> Iterator[Told]:
 
 def _bars(bar: Progress) -> Told:
     tasks: dict[str, TaskID] = {}
+    drawn = -math.inf
 
     def told(source: str, read: int, total: int) -> None:
+        nonlocal drawn
         if source not in tasks:
             tasks[source] = bar.add_task(source, total=total)
-        bar.update(tasks[source], completed=read, total=total, refresh=True)
+        bar.update(tasks[source], completed=read, total=total)
+        if time.monotonic() - drawn >= _DRAW_EVERY_S:
+            bar.refresh()
+            drawn = time.monotonic()
 
     return told
 
