@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from flows.audit_keeper import AuditKeeper
+from flows.recovery import Run
+from flows.settings import Settings
 from flows.sources.findings import FindingsSource
 from quality.audit_sample import Sampler, Sampling
 from quality.audit_spool import Spool
@@ -96,3 +98,10 @@ class Audit:
         for gate in self._gates:
             gate.flush()
         self._stack.__exit__(kind, error, trace)
+
+
+def audit_of(settings: Settings, run: Run) -> Audit:
+    """The audit of a run with these settings."""
+    own = settings.audit
+    options = AuditOptions(own.folder, Sampling(every_rows=own.every_rows), own.drain_s)
+    return Audit(options, run.run_id, settings.contracts)

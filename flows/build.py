@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
@@ -10,16 +11,13 @@ from bytewax.outputs import Sink
 
 from domain.streaming.partition import Stream
 from domain.streaming.watermark import TimeBounds
-from flows.audit import Audit
 from flows.estimators import Rows
-from flows.kafka import connection, topics
 from flows.kinds import demand_fields, kind_of
 from flows.progress import Told, Watched
 from flows.recovery import Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
 from flows.sources.files import PARTITION, FileSource, FileSourceOptions
-from flows.sources.kafka import KafkaSource, KafkaSourceOptions
 from flows.throughput import Input, wire
 from flows.valve import Valves
 from quality.breaker import BreakerRule
@@ -27,11 +25,12 @@ from quality.gate import Gate
 from quality.registration import Registered, register
 from schemas.batch import RawBatch
 from schemas.registry import find_contract
-from sinks.kafka.sink import KafkaSink
-from sinks.kafka.topics import ensure_topics
 from sinks.lake.catalog import LakeLocation
 from sinks.lake.meta import ContractRecord
 from sinks.lake.sink import LakeSink
+
+if TYPE_CHECKING:
+    from flows.audit import Audit
 
 FLOW = "throughput"
 
@@ -99,14 +98,9 @@ def _source(
         source = FileSource(FileSourceOptions(name, chosen.path, chosen.follow, run.started_us), valves)
         watched = source if told is None or chosen.follow else Watched(name, chosen.path, source, told)
         return watched, (PARTITION,), lambda _: PARTITION
-    options = KafkaSourceOptions(
-        name=name,
-        topic=chosen.topic,
-        group=settings.kafka.group if settings.kafka else "",
-        start=chosen.start,
-        stop_at_end=chosen.stop_at_end,
-    )
-    topic = KafkaSource(connection(settings), options, valves)
+    from flows import kafka  # noqa: PLC0415 - loads a client that a flow over files need not wait for
+
+    topic = kafka.source(name, chosen, settings, valves)
     return topic, tuple(topic.list_parts()), lambda raw: raw.partition
 
 
@@ -116,10 +110,9 @@ def _sinks(settings: Settings, run: Run, gates: Iterable[Registered]) -> dict[st
         "lake": LakeSink(lake_location(settings), run.run_id, FLOW, contracts=records)
     }
     if settings.kafka is not None:
-        kafka, names = connection(settings), topics(settings)
-        ensure_topics(kafka, dict.fromkeys(names.values(), 1))
-        since_ms = run.started_us // 1000
-        sinks["kafka"] = KafkaSink(kafka, names, run.run_id, FLOW, since_ms=since_ms, eager=settings.output.eager)
+        from flows import kafka  # noqa: PLC0415 - as for the source
+
+        sinks["kafka"] = kafka.sink(settings, run)
     return sinks
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from flows.settings import KafkaSource, Settings
+from flows.recovery import Run
+from flows.settings import KafkaSource as KafkaSettings
+from flows.settings import Settings
+from flows.sources.kafka import KafkaSource, KafkaSourceOptions
+from flows.valve import Valves
 from schemas.errors import SettingsError
 from sinks.kafka.connection import KafkaConnection
+from sinks.kafka.sink import KafkaSink
 from sinks.kafka.topics import ensure_topics
 
 
@@ -36,7 +41,30 @@ def topics(settings: Settings) -> dict[str, str]:
 
 def inputs(settings: Settings) -> set[str]:
     """Topics that the sources read."""
-    return {source.topic for source in settings.sources.values() if isinstance(source, KafkaSource)}
+    return {source.topic for source in settings.sources.values() if isinstance(source, KafkaSettings)}
+
+
+def source(name: str, chosen: KafkaSettings, settings: Settings, valves: Valves) -> KafkaSource:
+    """Source `name` of the settings, which reads a topic. Raises SettingsError without a [kafka] section."""
+    options = KafkaSourceOptions(
+        name=name,
+        topic=chosen.topic,
+        group=settings.kafka.group if settings.kafka else "",
+        start=chosen.start,
+        stop_at_end=chosen.stop_at_end,
+    )
+    return KafkaSource(connection(settings), options, valves)
+
+
+def sink(settings: Settings, run: Run) -> KafkaSink:
+    """Sink of a run into the topics of the settings, which are made where they are missing.
+
+    Raises SettingsError without a [kafka] section, SinkError when no broker answers or the user may not make topics.
+    """
+    kafka, names = connection(settings), topics(settings)
+    ensure_topics(kafka, dict.fromkeys(names.values(), 1))
+    eager = settings.output.eager
+    return KafkaSink(kafka, names, run.run_id, run.flow, since_ms=run.started_us // 1000, eager=eager)
 
 
 def create_topics(settings: Settings, partitions: int) -> list[str]:

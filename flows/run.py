@@ -10,11 +10,9 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main
 
 from flows import recovery
-from flows.audit import Audit, AuditOptions
 from flows.build import FLOW, build
 from flows.progress import Told
 from flows.settings import Settings
-from quality.audit_sample import Sampling
 from schemas.errors import SettingsError, TaktError
 
 
@@ -29,10 +27,9 @@ def run(settings: Settings, told: Told | None = None) -> None:
         if not settings.audit.enabled:
             execute(build(settings, run, told=told), settings, store)
             return
-        options = AuditOptions(
-            settings.audit.folder, Sampling(every_rows=settings.audit.every_rows), settings.audit.drain_s
-        )
-        with Audit(options, run.run_id, settings.contracts) as audit:
+        from flows.audit import audit_of  # noqa: PLC0415 - loads what a run without it need not wait for
+
+        with audit_of(settings, run) as audit:
             execute(build(settings, run, audit, told), settings, store)
 
 
