@@ -9,13 +9,11 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.context import ForkServerProcess
 from typing import Any
 
 from bytewax.outputs import StatefulSinkPartition
 
-from flows import build
 from flows.run import run
 from flows.settings import Settings
 from flows.sources import files
@@ -107,5 +105,5 @@ def _main(
     count(LakeSinkPart, lake)
     count(KafkaSinkPart, kafka)
     files._CHUNK = chunk
-    vars(build)["KafkaSourceOptions"] = partial(KafkaSourceOptions, batch_rows=batch_rows)
+    KafkaSourceOptions.__init__.__kwdefaults__["batch_rows"] = batch_rows
     run(settings)
