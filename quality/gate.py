@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -21,19 +20,12 @@ import numpy.typing as npt
 import polars as pl
 
 from quality.registration import Registered
-from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, GatedBatch, RawBatch
-from schemas.decode import MAX_BYTES, Decoder
+from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, Failures, GatedBatch, RawBatch
+from schemas.contract import Severity
+from schemas.decode import MAX_BYTES, Decoder, Reject
 
 FUTURE: Final = "time.future"
 """Code of an event time too far ahead of the arrival of its message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A gated batch and, per code, how many of its messages failed: rules of every severity and `decode.*`."""
-
-    batch: GatedBatch
-    failures: dict[str, int]
 
 
 class Gate:
@@ -51,19 +43,14 @@ class Gate:
 
     def __call__(self, raw: RawBatch) -> GatedBatch:
         """Gate one batch."""
-        return self.judge(raw).batch
-
-    def judge(self, raw: RawBatch) -> Judged:
-        """Gate one batch and count failures per code."""
         decoded = self._decoder.decode(raw.messages)
         frame = decoded.frame
-        failures = Counter(reject.code for reject in decoded.rejects)
+        failures = _undecoded(raw, decoded.rejects)
         reasons = {reject.row: [reject.code] for reject in decoded.rejects}
         masks = self._registered.masks(frame)
         future = self._future(frame, raw)
         if masks.any() or future.any():
-            for mask, count in zip(*np.unique(masks, return_counts=True), strict=True):
-                failures.update(dict.fromkeys(self._registered.codes(int(mask)), int(count)))
+            failures |= self._failures(raw.offsets[frame[ROW].to_numpy()], masks, future)
             critical = masks & np.uint64(self._critical)
             bad = (critical != 0) | future
             at = np.flatnonzero(bad)
@@ -71,19 +58,42 @@ class Gate:
                 frame[ROW].gather(at).to_list(), critical[at].tolist(), future[at].tolist(), strict=True
             ):
                 reasons[row] = self._registered.codes(mask) + [FUTURE] * ahead
-            if future.any():
-                failures[FUTURE] = int(future.sum())
             frame = frame.filter(pl.Series(~bad))
         details = {reject.row: reject.detail for reject in decoded.rejects}
         content = frame.select(self._fields).hash_rows().alias(CONTENT)
-        batch = GatedBatch(raw, frame.select(*self._good, content), _rejects(raw, reasons, details))
-        return Judged(batch, dict(failures))
+        return GatedBatch(raw, frame.select(*self._good, content), _rejects(raw, reasons, details), failures)
+
+    def _failures(
+        self, offsets: npt.NDArray[np.int64], masks: npt.NDArray[np.uint64], future: npt.NDArray[np.bool_]
+    ) -> dict[str, Failures]:
+        """What failed of decoded messages, which have these offsets, in suite order."""
+        at = np.flatnonzero(masks)  # few messages fail anything: only these are looked at bit by bit
+        masks = masks[at]
+        any_of_them = int(np.bitwise_or.reduce(masks))
+        failures = {
+            rule.code: _failed(rule.severity, offsets[at[(masks >> np.uint64(bit) & np.uint64(1)).astype(bool)]])
+            for bit, rule in enumerate(self._registered.rules)
+            if any_of_them >> bit & 1
+        }
+        if future.any():
+            failures[FUTURE] = _failed("critical", offsets[future])
+        return failures
 
     def _future(self, frame: pl.DataFrame, raw: RawBatch) -> npt.NDArray[np.bool_]:
         times = frame[self._event_time].to_physical().to_numpy()
         arrivals = raw.arrival_us if frame.height == len(raw) else raw.arrival_us[frame[ROW].to_numpy()]
         ahead: npt.NDArray[np.bool_] = times > arrivals + self._tolerance_us
         return ahead
+
+
+def _failed(severity: Severity, offsets: npt.NDArray[np.int64]) -> Failures:
+    return Failures(severity, len(offsets), int(offsets[0]))
+
+
+def _undecoded(raw: RawBatch, rejects: Sequence[Reject]) -> dict[str, Failures]:
+    counts = Counter(reject.code for reject in rejects)
+    first = {reject.code: reject.row for reject in reversed(rejects)}
+    return {code: Failures("critical", count, int(raw.offsets[first[code]])) for code, count in counts.items()}
 
 
 def _rejects(raw: RawBatch, reasons: Mapping[int, list[str]], details: Mapping[int, str]) -> pl.DataFrame:

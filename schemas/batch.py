@@ -6,12 +6,15 @@ key on the hot path. Invariant, checked on construction: rows in = good + reject
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from schemas.contract import Severity
 from schemas.messages import Messages
 
 ROW = "_row"
@@ -50,18 +53,28 @@ class RawBatch:
         return len(self.messages)
 
 
+class Failures(NamedTuple):
+    """How many messages of a batch failed one rule, and the offset of the first of them."""
+
+    severity: Severity
+    messages: int
+    first_offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class GatedBatch:
     """A decoded and gated batch.
 
     `good` has the columns asked of the contract (timestamps as Datetime[us, UTC]), `_row` and `_content`, in offset
     order; `rejects` has `REJECT_SCHEMA`, in offset order. `raw` stays at hand because a good row may yet turn
-    out late or in conflict and then takes its original bytes along.
+    out late or in conflict and then takes its original bytes along. `failures` has, by code, the rules of every
+    severity that messages failed, the decoder's and the gate's own among them.
     """
 
     raw: RawBatch
     good: pl.DataFrame
     rejects: pl.DataFrame
+    failures: Mapping[str, Failures]
 
     def __post_init__(self) -> None:
         if len(self.raw) != self.good.height + self.rejects.height:

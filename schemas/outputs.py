@@ -255,8 +255,26 @@ ACCOUNTING = Output(
         Column("conflicts", "integer", "1", "Messages with a known id and another payload"),
         Column("max_event_time", "timestamp", "UTC", "Latest event time accepted so far", nullable=True),
         Column("final_until", "timestamp", "UTC", "Windows that end by then can change no more", nullable=True),
+        Column("contract", "string", "", "Contract and version the messages were held against"),
     ),
     key=("source", "partition", "first_offset"),
+)
+
+RULE_FAILURES = Output(
+    name="rule_failures",
+    grain="one row per source partition, rule and committed epoch in which it failed; sum over epochs for totals",
+    comment="How many messages failed which rule, warnings and infos too, which hold no message up",
+    columns=(
+        Column("source", "string", "", "Source, as named in the settings"),
+        Column("partition", "string", "", "Partition: Kafka partition number or file"),
+        Column("contract", "string", "", "Contract and version the messages were held against"),
+        Column("suite_hash", "string", "", "Hash of the expectation suite in force"),
+        Column("code", "string", "", "Code of the rule, decode.* and time.future among them"),
+        Column("severity", "string", "", "critical (the message is quarantined), warning or info"),
+        Column("failed", "integer", "1", "Messages read that failed the rule; a message may fail several"),
+        Column("first_offset", "integer", "1", "Offset of the first of them in the epoch"),
+    ),
+    key=("source", "partition", "code", "first_offset"),
 )
 
 OUTPUTS: dict[str, Output] = {
@@ -270,6 +288,7 @@ OUTPUTS: dict[str, Output] = {
         LATE,
         SIGNAL,
         ACCOUNTING,
+        RULE_FAILURES,
     )
 }
 """All outputs by name. An item for a sink is a pair (output name, frame of `Output.schema`)."""

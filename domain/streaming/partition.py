@@ -19,7 +19,7 @@ from domain.streaming.watermark import BEGINNING, Int64, TimeBounds, cuts, runni
 from domain.streaming.windows import TIME, Aggregation, Closed, Windows
 from schemas.batch import CONTENT, ROW, GatedBatch
 from schemas.errors import RecoveryError
-from schemas.outputs import ACCOUNTING, LATE, QUARANTINE
+from schemas.outputs import ACCOUNTING, LATE, QUARANTINE, RULE_FAILURES
 
 IDENTITY = "_identity"
 """Column of a row's id hash (UInt64): the last tie-breaker where rows must be put in an order."""
@@ -94,6 +94,8 @@ class PartitionLogic:
         conflicts = np.flatnonzero(verdict == CONFLICT)
         if batch.rejects.height or len(conflicts):
             outputs.append((QUARANTINE.name, self._quarantine(batch, conflicts)))
+        if batch.failures:
+            outputs.append((RULE_FAILURES.name, self._failures(batch)))
         return Outcome(outputs, closed)
 
     def on_end(self) -> pl.DataFrame:
@@ -158,10 +160,16 @@ class PartitionLogic:
             "conflicts": int(counts[CONFLICT]),
             "max_event_time": self._running_max if begun else None,
             "final_until": self._stream.bounds.final_until(self._running_max) if begun else None,
+            "contract": self._stream.contract,
         }
         times = ("max_event_time", "final_until")
         frame = pl.DataFrame([row], schema=ACCOUNTING.schema | dict.fromkeys(times, pl.Int64))
         return frame.with_columns(pl.col(name).cast(ACCOUNTING.schema[name]) for name in times)
+
+    def _failures(self, batch: GatedBatch) -> pl.DataFrame:
+        origin = (batch.raw.source, batch.raw.partition, self._stream.contract, self._stream.suite_hash)
+        rows = [(*origin, code, *failures) for code, failures in batch.failures.items()]
+        return pl.DataFrame(rows, schema=RULE_FAILURES.schema, orient="row")
 
     def _origin(self, batch: GatedBatch, positions: Int64) -> dict[str, object]:
         rows = batch.good[ROW].to_numpy()[positions]

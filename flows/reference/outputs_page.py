@@ -5,7 +5,7 @@ from __future__ import annotations
 from flows.reference.markdown import code, page, table
 from flows.settings import Topics
 from schemas.outputs import OUTPUTS, Output
-from sinks.lake.meta import ATTEMPTS, FRESHNESS, META_TABLES
+from sinks.lake.meta import ATTEMPTS, FRESHNESS, META_TABLES, RULE_TOTALS
 from sinks.lake.tables import RECORDED_AT, SQL_TYPES
 
 _INTRO = """
@@ -28,8 +28,11 @@ def outputs_page() -> str:
     """The page."""
     parts = [_output(output) for output in OUTPUTS.values()]
     meta = [_table(f"### `meta.{one.name}`", one) for one in (*META_TABLES, FRESHNESS)]
-    attempts = _table(f"## `{ATTEMPTS.name}`", ATTEMPTS, f"- Key: {_names(ATTEMPTS.key)}\n- A view, in the lake only")
-    return page("Outputs and tables", _INTRO, *parts, attempts, _META, *meta)
+    summaries = [
+        _table(f"## `{one.name}`", one, f"- Key: {_names(one.key)}\n- A view, in the lake only")
+        for one in (ATTEMPTS, RULE_TOTALS)
+    ]
+    return page("Outputs and tables", _INTRO, *parts, *summaries, _META, *meta)
 
 
 def _output(output: Output) -> str:

@@ -125,6 +125,23 @@ ATTEMPTS = Output(
     key=("source", "raw"),
 )
 
+RULE_TOTALS = Output(
+    name="rule_failure_totals",
+    grain="one row per source, contract and rule that ever failed",
+    comment="How many messages failed which rule, and what share that is of all messages read",
+    columns=(
+        Column("source", "string", "", "Source, as named in the settings"),
+        Column("contract", "string", "", "Contract and version the messages were held against"),
+        Column("code", "string", "", "Code of the rule, decode.* and time.future among them"),
+        Column("severity", "string", "", "critical, warning or info: that of the latest failure"),
+        Column("failed", "integer", "1", "Messages read that failed the rule; a message may fail several"),
+        Column("rows_in", "integer", "1", "Messages read of the source under the contract"),
+        Column("share", "number", "1", "failed / rows_in"),
+        Column("last_recorded_at", "timestamp", "UTC", "Latest commit in which it failed"),
+    ),
+    key=("source", "contract", "code"),
+)
+
 META_TABLES = (COMMITS, RUNS, CONTRACTS, COLUMNS, EXAMPLES, VERSION)
 
 

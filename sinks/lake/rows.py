@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from schemas.errors import SinkError
-from schemas.outputs import ACCOUNTING, Output
+from schemas.outputs import ACCOUNTING, RULE_FAILURES, Output
 
 NUL_SIGN = "\N{SYMBOL FOR NULL}"
 """Stands in text columns where a NUL was: DuckLake's column statistics break on NUL and then lose rows in
@@ -42,23 +42,33 @@ def check_frame(output: Output, frame: pl.DataFrame) -> None:
 
 
 def join_epoch(output: Output, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """All rows of one epoch; accounting rows are summed per source and partition."""
+    """All rows of one epoch; accounting is summed per source and partition, failures also per rule."""
     frame = pl.concat(frames, rechunk=False) if len(frames) > 1 else frames[0]
     if output is ACCOUNTING:
         frame = _sum_accounting(frame)
+    elif output is RULE_FAILURES:
+        frame = _sum_failures(frame)
     return _without_nul(frame)
 
 
 def _sum_accounting(frame: pl.DataFrame) -> pl.DataFrame:
     counts = ("rows_in", "good", "quarantined", "late", "duplicates", "conflicts")
     return (
-        frame.group_by("source", "partition", maintain_order=True)
+        frame.group_by("source", "partition", "contract", maintain_order=True)
         .agg(
             pl.col("first_offset").min(),
             pl.col("last_offset").max(),
             pl.col(counts).sum(),
             pl.col("max_event_time", "final_until").max(),
         )
+        .select(frame.columns)
+    )
+
+
+def _sum_failures(frame: pl.DataFrame) -> pl.DataFrame:
+    return (
+        frame.group_by(pl.all().exclude("failed", "first_offset"), maintain_order=True)
+        .agg(pl.col("failed").sum(), pl.col("first_offset").min())
         .select(frame.columns)
     )
 

@@ -27,6 +27,7 @@ from sinks.lake.meta import (
     EXAMPLES,
     FRESHNESS,
     META_TABLES,
+    RULE_TOTALS,
     VERSION,
     event_time_column,
     example_queries,
@@ -61,6 +62,17 @@ _ATTEMPTS_SQL = """
            min(_recorded_at) AS first_recorded_at, max(_recorded_at) AS last_recorded_at
     FROM internal.quarantine WHERE kind = 'quarantined' GROUP BY source, raw
 """
+
+_RULE_TOTALS_SQL = """
+    SELECT source, contract, code, severity, failed, rows_in, failed / rows_in AS share, last_recorded_at
+    FROM (SELECT source, contract, code, arg_max(severity, _recorded_at) AS severity, sum(failed)::BIGINT AS failed,
+                 max(_recorded_at) AS last_recorded_at FROM internal.rule_failures GROUP BY source, contract, code)
+    JOIN (SELECT source, contract, sum(rows_in)::BIGINT AS rows_in FROM internal.accounting GROUP BY source, contract)
+    USING (source, contract)
+"""
+
+_SUMMARIES = ((ATTEMPTS, _ATTEMPTS_SQL), (RULE_TOTALS, _RULE_TOTALS_SQL))
+"""Views over all runs: columns, and the query that gives them."""
 
 
 def ensure_schema(
@@ -158,8 +170,9 @@ def _definitions(outputs: Iterable[Output]) -> Iterator[str]:
             yield f"COMMENT ON COLUMN {name}.{identifier(column.name)} IS {literal(_meaning(column))}"
     for output in outputs:
         yield from _views(output)
-    yield f"CREATE OR REPLACE VIEW main.{ATTEMPTS.name} AS {_ATTEMPTS_SQL}"
-    yield f"COMMENT ON VIEW main.{ATTEMPTS.name} IS {literal(_about(ATTEMPTS))}"
+    for summary, sql in _SUMMARIES:
+        yield f"CREATE OR REPLACE VIEW main.{summary.name} AS {sql}"
+        yield f"COMMENT ON VIEW main.{summary.name} IS {literal(_about(summary))}"
     yield f"CREATE OR REPLACE VIEW meta.freshness AS {' UNION ALL '.join(map(_freshness, outputs))}"
     yield f"COMMENT ON VIEW meta.freshness IS {literal(_about(FRESHNESS))}"
 
@@ -200,7 +213,8 @@ def _dictionary(outputs: Iterable[Output]) -> Iterator[tuple[str | int, ...]]:
         yield from _described("main", output.name, output.grain, columns)
         if output.latest_by:
             yield from _described("main", f"{output.name}_latest", _latest_grain(output), columns)
-    yield from _described("main", ATTEMPTS.name, ATTEMPTS.grain, ATTEMPTS.columns)
+    for summary, _ in _SUMMARIES:
+        yield from _described("main", summary.name, summary.grain, summary.columns)
     for table in (*META_TABLES, FRESHNESS):
         yield from _described("meta", table.name, table.grain, table.columns)
 

@@ -83,7 +83,7 @@ def write_all(inputs: Path) -> int:
 
 
 def table(settings: Settings, name: str) -> pl.DataFrame:
-    """A lake table or view without `recorded_at`, in an order of its own; accounting summed over epochs."""
+    """A lake table or view without `recorded_at`, in an order of its own; counts summed over epochs."""
     with closing(connect(lake_location(settings), read_only=True)) as connection:
         return _table(connection, name)
 
@@ -92,12 +92,15 @@ def _table(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
     frame = connection.sql(f"SELECT * EXCLUDE (recorded_at) FROM {name}").pl()
     if name == "accounting":
         frame = _totals(frame)
+    if name == "rule_failures":
+        rule = pl.all().exclude("failed", "first_offset")
+        frame = frame.group_by(rule).agg(pl.col("failed").sum(), pl.col("first_offset").min())
     return frame.sort([k for k in OUTPUTS[name.removesuffix("_latest")].key if k in frame.columns])
 
 
 def _totals(accounting: pl.DataFrame) -> pl.DataFrame:
     counts = ("rows_in", "good", "quarantined", "late", "duplicates", "conflicts")
-    return accounting.group_by("source", "partition").agg(
+    return accounting.group_by("source", "partition", "contract").agg(
         pl.col("first_offset").min(),
         pl.col("last_offset").max(),
         pl.col(counts).sum(),

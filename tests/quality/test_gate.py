@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from quality.gate import FUTURE, Gate
 from quality.registration import register
-from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, RawBatch
+from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, Failures, RawBatch
 from schemas.messages import Messages
 from schemas.registry import find_contract
 
@@ -145,24 +146,24 @@ def test_warnings_and_infos_are_counted_and_the_row_goes_on() -> None:
         state(event_time="2026-03-02T09:00:00Z"),
         state(),
     ]
-    judged = Gate(ROBOT, COLUMNS).judge(batch(messages))
-    assert judged.failures == {
-        "busy_within_available": 1,
-        "working_battery": 2,
-        "battery.range": 1,
-        "decode.type": 1,
-        FUTURE: 1,
+    gated = Gate(ROBOT, COLUMNS)(batch(messages, first=40, step=10))
+    assert gated.failures == {
+        "decode.type": ("critical", 1, 80),
+        "battery.range": ("critical", 1, 70),
+        "busy_within_available": ("warning", 1, 40),
+        "working_battery": ("info", 2, 50),
+        FUTURE: ("critical", 1, 90),
     }
-    assert judged.batch.good[ROW].to_list() == [0, 1, 2, 6]
+    assert gated.good[ROW].to_list() == [0, 1, 2, 6]
 
 
 def test_a_batch_without_failures_counts_none() -> None:
     """Nothing fails, nothing is counted, nothing is rejected; an empty batch is as good."""
     for messages in ([state()] * 3, []):
-        judged = Gate(ROBOT, COLUMNS).judge(batch(messages))
-        assert judged.failures == {}
-        assert (judged.batch.good.height, judged.batch.rejects.height) == (len(messages), 0)
-        assert dict(judged.batch.rejects.schema) == REJECT_SCHEMA
+        gated = Gate(ROBOT, COLUMNS)(batch(messages))
+        assert gated.failures == {}
+        assert (gated.good.height, gated.rejects.height) == (len(messages), 0)
+        assert dict(gated.rejects.schema) == REJECT_SCHEMA
 
 
 MESSAGES = [
@@ -184,15 +185,17 @@ MESSAGES = [
 def test_batch_cuts_change_nothing(messages: list[bytes], cuts: list[int]) -> None:
     """One batch or several: the same good rows, the same rejects, the same counts, and none lost."""
     gate = Gate(ROBOT, COLUMNS)
-    whole = gate.judge(batch(messages))
-    assert whole.batch.good.height + whole.batch.rejects.height == len(messages)
+    whole = gate(batch(messages))
+    assert whole.good.height + whole.rejects.height == len(messages)
     edges = [0, *sorted(min(cut, len(messages)) for cut in cuts), len(messages)]
-    parts = [gate.judge(batch(messages[a:b], first=a)) for a, b in pairwise(edges)]
-    good = pl.concat(
-        part.batch.good.with_columns(pl.col(ROW) + start) for part, start in zip(parts, edges, strict=False)
-    )
-    assert good.equals(whole.batch.good)
-    assert pl.concat(part.batch.rejects for part in parts).equals(whole.batch.rejects)
-    assert whole.failures == {
-        code: sum(part.failures.get(code, 0) for part in parts) for part in parts for code in part.failures
-    }
+    parts = [gate(batch(messages[a:b], first=a)) for a, b in pairwise(edges)]
+    good = pl.concat(part.good.with_columns(pl.col(ROW) + start) for part, start in zip(parts, edges, strict=False))
+    assert good.equals(whole.good)
+    assert pl.concat(part.rejects for part in parts).equals(whole.rejects)
+    assert whole.failures == {code: added_up([part.failures for part in parts], code) for code in whole.failures}
+    assert whole.failures.keys() == {code for part in parts for code in part.failures}
+
+
+def added_up(parts: list[Mapping[str, Failures]], code: str) -> Failures:
+    found = [part[code] for part in parts if code in part]
+    return Failures(found[0].severity, sum(f.messages for f in found), found[0].first_offset)

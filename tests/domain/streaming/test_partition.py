@@ -14,8 +14,9 @@ from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.partition import PartitionLogic, Stream
 from domain.streaming.watermark import TimeBounds
 from domain.streaming.windows import WINDOW_START
-from schemas.batch import CONTENT, REJECT_SCHEMA, GatedBatch, RawBatch
+from schemas.batch import CONTENT, REJECT_SCHEMA, Failures, GatedBatch, RawBatch
 from schemas.messages import Messages
+from schemas.outputs import RULE_FAILURES
 
 WINDOW, DISORDER, LATENESS = 10, 3, 12
 TIME = pl.Datetime("us", "UTC")
@@ -113,7 +114,16 @@ def batch(rows: list[Row], first: int) -> GatedBatch:
         ],
         schema=REJECT_SCHEMA,
     )
-    return GatedBatch(raw, frame, rejects)
+    return GatedBatch(raw, frame, rejects, failures(rows, first))
+
+
+def failures(rows: list[Row], first: int) -> dict[str, Failures]:
+    """Bad rows fail a critical rule; a value of seven fails a warning, whether the row is bad or not."""
+    failing = {
+        "x": ("critical", [i for i, r in enumerate(rows) if r.bad]),
+        "seven": ("warning", [i for i, r in enumerate(rows) if r.value == 7]),
+    }
+    return {code: Failures(severity, len(at), first + at[0]) for code, (severity, at) in failing.items() if at}
 
 
 @dataclass
@@ -218,6 +228,11 @@ def test_results_are_a_function_of_rows_and_order_alone(specs, cuts, lateness, r
     assert sum(f.height for name, f in outputs if name == "late") == oracle.counts["late"]
     bad = sum(f.height for name, f in outputs if name == "quarantine")
     assert bad == oracle.counts["quarantined"] + oracle.counts["conflicts"]
+    failed = pl.concat(
+        [pl.DataFrame(schema=RULE_FAILURES.schema), *(f for name, f in outputs if name == "rule_failures")]
+    )
+    totals = failed.group_by(pl.all().exclude("failed", "first_offset")).agg(pl.sum("failed"), pl.min("first_offset"))
+    assert set(totals.rows()) == {("src", "0", "toy@1", "s", code, *f) for code, f in failures(rows, 0).items()}
     assert results([c.on_time for c in closed]) == (oracle.on_time if lateness else {})
     assert results([c.final for c in closed]) == oracle.final
 

@@ -181,7 +181,7 @@ def test_one_writer_per_part(location: LakeLocation) -> None:
 def test_accounting_is_summed_per_epoch(location: LakeLocation) -> None:
     """The accounting of an epoch is one row per source and partition: sums, and the span of offsets."""
     frame = rows_of("accounting", 3, first=1).with_columns(
-        pl.lit("telemetry").alias("source"), partition=pl.Series(["0", "1", "0"])
+        pl.lit("telemetry").alias("source"), pl.lit("toy@1").alias("contract"), partition=pl.Series(["0", "1", "0"])
     )
     writer = writer_of(location)
     writer.resume(None)
@@ -191,6 +191,29 @@ def test_accounting_is_summed_per_epoch(location: LakeLocation) -> None:
     writer.close()
     got = stored(location, "accounting").select("partition", "first_offset", "last_offset", "rows_in").rows()
     assert got == [("0", 1, 3, 4), ("1", 2, 2, 2)]
+
+
+def test_failures_are_summed_per_epoch_and_told_with_their_share(location: LakeLocation) -> None:
+    """One row per partition and rule of an epoch; the view divides by all messages read under the same contract."""
+    one = {"source": pl.lit("telemetry"), "contract": pl.lit("toy@1")}
+    rule = {"suite_hash": pl.lit("s"), "severity": pl.lit("warning")}
+    failures = rows_of("rule_failures", 4, first=1).with_columns(
+        **one, **rule, partition=pl.Series(["0", "1", "0", "0"]), code=pl.Series(["a", "a", "a", "b"])
+    )
+    writer = writer_of(location)
+    writer.resume(None)
+    for epoch in range(2):
+        writer.append("accounting", rows_of("accounting", 1, first=10 * epoch + 10).with_columns(**one))
+        for row in range(4):
+            writer.append("rule_failures", failures[row : row + 1])
+        writer.commit()
+    writer.append("accounting", rows_of("accounting", 1, first=1000))  # of another source
+    writer.commit()
+    writer.close()
+    first = 'SELECT "partition", code, failed, first_offset FROM internal.rule_failures WHERE _seq = 1 ORDER BY ALL'
+    assert read(location, first).rows() == [("0", "a", 4, 1), ("0", "b", 4, 4), ("1", "a", 2, 2)]
+    totals = read(location, "SELECT code, severity, failed, rows_in, share FROM rule_failure_totals ORDER BY code")
+    assert totals.rows() == [("a", "warning", 12, 30, 0.4), ("b", "warning", 8, 30, 8 / 30)]
 
 
 def test_nul_does_not_break_filters(location: LakeLocation) -> None:
