@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import msgspec
+import numpy as np
 import polars as pl
 from bytewax.operators import StatefulBatchLogic
 
 from domain.streaming.partition import PartitionLogic
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Release, Timeline
-from domain.streaming.windows import Closed
+from domain.streaming.watermark import BEGINNING
+from domain.streaming.windows import TIME, Closed
 from flows.estimators import Estimator, Rows
 from flows.kinds import Kind, Published
 from flows.valve import Valve
 from quality.breaker import Breaker, BreakerEvent
-from schemas.batch import GatedBatch, RawBatch
+from schemas.batch import ROW, GatedBatch, RawBatch
 from schemas.outputs import SIGNAL
 
 
@@ -74,18 +76,19 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
 
     def _on_gated(self, batch: GatedBatch) -> list[Item]:
         self._silent = 0
+        newest_us = self._logic.newest_us
         outcome = self._logic.on_batch(batch)
         items: list[Item] = [*outcome.outputs, *self._closed(outcome.closed)]
         events = self._breaker.observe(batch)
         if events:
-            items.append((SIGNAL.name, _breaker_signals(batch, events)))
+            items.append((SIGNAL.name, _breaker_signals(batch, events, newest_us)))
         valve = self._valve(batch.raw)
         self._read += len(batch.raw)
         if self._breaker.open_on is None:
             valve.open()
         elif self._read >= self._breaker.rule.block_rows:
             # Not before this start has read a whole block, on which a breaker that was left open may close.
-            valve.shut(f"{batch.raw.source}[{batch.raw.partition}]: rule {self._breaker.open_on} fails")
+            valve.shut(f"rule {self._breaker.open_on} fails too often")
         return items
 
     def _on_silence(self) -> list[Item]:
@@ -173,8 +176,7 @@ def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
     return frame.with_columns(pl.col("event_time").cast(time))
 
 
-def _breaker_signals(batch: GatedBatch, events: list[BreakerEvent]) -> pl.DataFrame:
-    arrival = dict(zip(batch.raw.offsets.tolist(), batch.raw.arrival_us.tolist(), strict=True))
+def _breaker_signals(batch: GatedBatch, events: list[BreakerEvent], newest_us: int) -> pl.DataFrame:
     rows: list[dict[str, object]] = []
     for event in events:
         verb = "reading pauses" if event.kind == "breaker_open" else "reading goes on"
@@ -189,13 +191,22 @@ def _breaker_signals(batch: GatedBatch, events: list[BreakerEvent]) -> pl.DataFr
             {
                 "kind": event.kind,
                 "subject": subject,
-                "event_time": arrival[event.last_offset],
+                "event_time": _event_time(batch, event.last_offset, newest_us),
                 "severity": severity,
                 "reason": reason,
                 "evidence": msgspec.json.encode(evidence).decode(),
             }
         )
     return _frame(rows)
+
+
+def _event_time(batch: GatedBatch, offset: int, newest_us: int) -> int:
+    """Newest event time read up to an offset, `newest_us` before the batch; the arrival there if none was read."""
+    upto = np.searchsorted(batch.raw.offsets[batch.good[ROW].to_numpy()], offset, side="right")
+    newest = int(batch.good[TIME].to_physical().to_numpy()[:upto].max(initial=newest_us))
+    if newest == BEGINNING:
+        return int(batch.raw.arrival_us[np.searchsorted(batch.raw.offsets, offset)])
+    return newest
 
 
 def _straggler_signal(partition: str, part: pl.DataFrame) -> pl.DataFrame:

@@ -75,6 +75,11 @@ class PartitionLogic:
         """Time bounds of the stream."""
         return self._stream.bounds
 
+    @property
+    def newest_us(self) -> int:
+        """Newest event time read, in microseconds since the Unix epoch; BEGINNING before the first."""
+        return self._running_max
+
     def on_batch(self, batch: GatedBatch) -> Outcome:
         """Work off one gated batch."""
         good = batch.good

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -53,14 +55,19 @@ def test_file_that_turns_bad_stops_the_flow_and_can_be_read_on(tmp_path, path, m
     with pytest.raises(BreakerOpenError) as stopped:
         run(settings)
     read = table(settings, "accounting")["rows_in"].sum()
-    assert f"'telemetry', day.jsonl line {read + 1}:" in stopped.value.what
-    assert "decode.unknown_field" in stopped.value.what
+    assert stopped.value.what == (
+        f"source 'telemetry', day.jsonl line {read + 1}: rule decode.unknown_field fails too often"
+    )
     assert "breaker.ratio" in stopped.value.fix
     assert BLOCK // 2 <= unknown_fields(settings) <= 2 * BLOCK + CHUNK // 150
     assert signals(settings) == ["breaker_open"]
     told = table(settings, "signal").row(0, named=True)
     assert told["severity"] == "critical"
     assert "decode.unknown_field" in told["reason"]
+    rejected = set(table(settings, "quarantine").filter(kind="quarantined")["offset"])
+    last = json.loads(told["evidence"])["offset"]
+    good = [json.loads(m) for line, m in enumerate(small_day().messages[: last + 1]) if line not in rejected]
+    assert told["event_time"] == max(datetime.fromisoformat(m["event_time"]) for m in good)
 
     with pytest.raises(BreakerOpenError):
         run(settings)
