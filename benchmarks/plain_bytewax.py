@@ -154,9 +154,7 @@ def as_quarantine(parsed: Parsed) -> tuple[str, str]:
     return "quarantine", json.dumps({"raw": parsed.line, "reasons": parsed.reasons})
 
 
-def dataflow(
-    source: Path, out: Path, *, parse_line: Callable[[str], Parsed] = parse, ordered: bool = True
-) -> Dataflow:
+def dataflow(source: Path, out: Path, *, parse_line: Callable[[str], Parsed] = parse, ordered: bool = True) -> Dataflow:
     """The job."""
     clock: win.EventClock[Event] = win.EventClock(
         ts_getter=lambda event: event["event_time"],
