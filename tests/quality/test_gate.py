@@ -199,3 +199,22 @@ def test_batch_cuts_change_nothing(messages: list[bytes], cuts: list[int]) -> No
 def added_up(parts: list[Mapping[str, Failures]], code: str) -> Failures:
     found = [part[code] for part in parts if code in part]
     return Failures(found[0].severity, sum(f.messages for f in found), found[0].first_offset)
+
+
+def test_content_is_what_a_message_says_and_not_how() -> None:
+    """Other spacing, order of keys or way to write a number is the same content; another value of any field is not."""
+    message = json.loads(state()) | {"error": "e", "x": 1.5, "y": 2.0, "source": "a"}
+    again = [
+        json.dumps(message, indent=1),
+        json.dumps(dict(reversed(message.items()))),
+        json.dumps(message | {"busy_s": 10, "y": 2, "event_time": "2026-03-02T08:15:30Z"}),
+    ]
+    changed = {name: f"{value}x" if isinstance(value, str) else value + 1 for name, value in message.items()}
+    changed |= {"event_time": "2026-03-02T08:15:31Z", "mode": "idle"}
+    others = [json.dumps(message | {name: value}) for name, value in changed.items()]
+    others += [json.dumps({k: v for k, v in message.items() if k != name}) for name in ("error", "x", "y", "source")]
+    texts = [json.dumps(message), *again, *others]
+    content = Gate(ROBOT, ("robot",))(batch([text.encode() for text in texts])).good[CONTENT].to_list()
+    assert len(content) == len(texts)
+    assert set(content[: len(again) + 1]) == {content[0]}
+    assert len({content[0], *content[len(again) + 1 :]}) == 1 + len(others)
