@@ -48,13 +48,8 @@ def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told |
     """
     gates = {name: register(find_contract(s.contract, settings.contracts)) for name, s in settings.sources.items()}
     inputs = [_input(name, settings, gates[name], run, audit, told) for name in settings.sources]
-    findings = audit.findings(follow=_endless(settings)) if audit else None
+    findings = audit.findings(follow=settings.endless) if audit else None
     return wire(FLOW, inputs, _sinks(settings, run, gates.values()), findings)
-
-
-def _endless(settings: Settings) -> bool:
-    """Whether any source never ends."""
-    return any(s.follow if isinstance(s, FileSettings) else not s.stop_at_end for s in settings.sources.values())
 
 
 def _input(

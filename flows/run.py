@@ -35,7 +35,7 @@ def run(settings: Settings, told: Told | None = None) -> None:
 
 def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
     """Give a flow to the engine."""
-    every = timedelta(seconds=settings.recovery.snapshot_every_s)
+    every = timedelta(seconds=settings.epoch_s)
     try:
         # A cluster of one process, for a single worker too: the engine's other entry runs a single worker on the
         # main thread, where it meets every error and Ctrl-C with the report of a Rust panic on stderr.

@@ -52,7 +52,11 @@ class Recovery(_Section):
     """Where the engine keeps its state, and how often."""
 
     folder: Path = Field(default=Path("var/recovery"), description="private folder of the state, mode 0700")
-    snapshot_every_s: Positive = Field(default=1.0, description="length of an epoch: results are committed so often")
+    snapshot_every_s: Positive | None = Field(
+        default=None,
+        description="length of an epoch: results are committed so often. Without it every second, or every three where "
+        "all sources end, as nobody waits for their results and each epoch has its price",
+    )
 
 
 class Kafka(_Section):
@@ -177,6 +181,16 @@ class Settings(_Section):
     breaker: BreakerSettings = BreakerSettings()
     audit: AuditSettings = AuditSettings()
     workers: int = Field(default=1, ge=1, description="worker threads of the engine")
+
+    @property
+    def endless(self) -> bool:
+        """Whether any source never ends."""
+        return any(s.follow if isinstance(s, FileSource) else not s.stop_at_end for s in self.sources.values())
+
+    @property
+    def epoch_s(self) -> float:
+        """Length of an epoch in seconds."""
+        return self.recovery.snapshot_every_s or (1.0 if self.endless else 3.0)
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:

@@ -22,7 +22,8 @@ import polars as pl
 from quality.registration import Registered
 from schemas.batch import CONTENT, REJECT_SCHEMA, ROW, Failures, GatedBatch, RawBatch
 from schemas.contract import Severity
-from schemas.decode import MAX_BYTES, Decoder, Reject
+from schemas.decode import MAX_BYTES, Decoder
+from schemas.exact import Reject
 
 FUTURE: Final = "time.future"
 """Code of an event time too far ahead of the arrival of its message."""

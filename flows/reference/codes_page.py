@@ -42,7 +42,8 @@ def codes_page() -> str:
         _codes(
             {
                 FUTURE: "event time further ahead of the message's arrival than the contract tolerates",
-                _IDENTITY: "the identity was seen before, within `time.dedupe_s`, with another value in some field; kind `conflict`",
+                _IDENTITY: "the identity was seen before, within `time.dedupe_s`, with another value in some field; "
+                "kind `conflict`",
             }
         ),
         "## Kinds of signals",
