@@ -20,7 +20,7 @@ from flows.build import lake_location
 from flows.cli.common import out
 from flows.cli.run_progress import run_progress
 from flows.cli.simulate import FILES, write
-from flows.cli.summary import accounting_table
+from flows.cli.summary import summary
 from flows.run import run as run_flow
 from flows.settings import Settings, load
 from schemas.errors import SettingsError
@@ -82,7 +82,7 @@ def demo(
         f"\n{robots} robots, one day: {messages:,} messages simulated in {simulated - start:.0f} s, "
         f"worked off in {done - simulated:.0f} s\n"
     )
-    out.print(accounting_table(settings))
+    out.print(summary(settings))
     out.print(_truth_table(settings, folder))
     out.print(f"[bold]data quality[/]: {folder / 'audit' / 'docs' / 'index.html'}")
     for number, sql in enumerate(_QUERIES, 1):

@@ -7,7 +7,7 @@ import typer
 from flows.build import lake_location
 from flows.cli.common import SettingsFile, err, out, settings_from
 from flows.cli.run_progress import run_progress
-from flows.cli.summary import accounting_table
+from flows.cli.summary import summary
 from flows.run import run as run_flow
 
 
@@ -29,4 +29,4 @@ def run(settings: SettingsFile = None) -> None:
     if not location.postgres and not location.sqlite.exists():
         err.print("nothing was there to read, so no lake was made")
         return
-    out.print(accounting_table(chosen))
+    out.print(summary(chosen))
