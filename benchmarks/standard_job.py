@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import statistics
 import subprocess
@@ -61,9 +62,14 @@ class Cost:
 
 
 def measure(command: Sequence[str]) -> Cost:
-    """Run a command to its end and ask the kernel what it cost."""
+    """Run a command to its end and ask the kernel what it cost.
+
+    Polars gets one thread, as DuckDB does by its own setting: every contender has one worker.
+    """
     script = [sys.executable, "-I", "-S", str(Path(__file__).with_name("measure.py"))]
-    done = subprocess.run([*script, *command], stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(
+        [*script, *command], stdout=subprocess.PIPE, check=True, env={**os.environ, "POLARS_MAX_THREADS": "1"}
+    )
     cost = json.loads(done.stdout.splitlines()[-1])
     if cost["exit_code"]:
         raise SystemExit(f"{' '.join(command)} ended with code {cost['exit_code']}")
