@@ -58,12 +58,12 @@ class BulkReader:
         sought = self._sought
         schema = {name: dtype for name, dtype in self._schema.items() if name in sought or name not in self._optional}
         parsed = self._parse(messages, _plain(messages, self._max_bytes), schema)
-        certain = [self._certain(messages, frame, text) for frame, text in parsed]
-        nothing = self._with_times(pl.DataFrame(schema={**schema, ROW: pl.Int64}))
-        frame = pl.concat([found for found, _ in certain]) if certain else nothing
+        nothing = pl.DataFrame(schema={**schema, ROW: pl.Int64})
+        frame = pl.concat([found for found, _ in parsed]) if parsed else nothing
+        frame, explained = self._certain(messages, frame, b"".join(text for _, text in parsed))
         # A field that no message of a batch has is not looked for in the next one, which then is read faster. A
         # message that has it there is not explained by what came out, and the field is looked for again.
-        if all(explained for _, explained in certain):
+        if explained:
             self._sought = frozenset(name for name in sought if frame[name].null_count() < frame.height)
         else:
             self._sought = self._optional

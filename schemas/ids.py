@@ -15,10 +15,9 @@ def event_id(event_type: str, key: Sequence[object]) -> str:
     >>> event_id("takt.signal.v1", ["breaker_open", "telemetry/0", 7])
     '23cb0ec835722404c474eb9ed7d48900'
     """
-    digest = hashlib.sha256(event_type.encode())
+    parts = [event_type.encode()]
     for value in key:
         text = value.isoformat() if isinstance(value, datetime) else str(value)
         data = text.encode("utf-8", "surrogatepass")
-        digest.update(b"%d:" % len(data))
-        digest.update(data)
-    return digest.hexdigest()[:32]
+        parts.append(b"%d:%b" % (len(data), data))
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:32]

@@ -112,6 +112,16 @@ def test_what_is_certain_is_read_in_bulk() -> None:
     assert frame[ROW].to_list() == [row for row in range(len(batch)) if row % 3 != 1]
 
 
+def test_many_broken_messages_are_counted_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pieces broken messages cut a batch into, its bytes are gone through a fixed number of times."""
+    calls = []
+    count = bulk._count
+    monkeypatch.setattr(bulk, "_count", lambda messages, sign: calls.append(sign) or count(messages, sign))
+    batch = [flat(), flat(n=b"01"), flat(zz=b"1")] * 500
+    assert decode(batch, FLAT).frame.height == 500
+    assert len(calls) == 2
+
+
 @BOTH
 @pytest.mark.parametrize("name", CONTRACT.field_names)
 def test_every_hard_value_in_every_field(name: str, contract: Contract) -> None:
