@@ -33,7 +33,7 @@ def check_frame(output: Output, frame: pl.DataFrame) -> None:
             fix=f"cast to OUTPUTS[{output.name!r}].schema before the sink",
         )
     required = [c.name for c in output.columns if not c.nullable]
-    nulls = {name: count for name, count in frame.select(required).null_count().row(0, named=True).items() if count}
+    nulls = {name: count for name in required if (count := frame[name].null_count())}
     if nulls:
         raise SinkError(
             f"frame for output {output.name} has nulls in columns declared without: {nulls}",
