@@ -108,7 +108,7 @@ def kill(settings: Settings, number: int, dice: random.Random) -> FlowProcess:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kills", "workers", "eager"),
-    [(20, (1,), False), (10, (2,), False), (10, (1, 2), False), (4, (1,), True)],
+    [(20, (1,), False), (6, (2,), False), (8, (1, 2), False), (4, (1,), True)],
     ids=["one worker", "two workers", "one and two in turn", "eager"],
 )
 def test_killed_runs_leave_lake_and_topics_of_an_undisturbed_one(inputs, undisturbed, tmp_path, kills, workers, eager):
