@@ -20,7 +20,8 @@ from flows.settings import AuditSettings, Kafka, KafkaSource, Lake, Output, Reco
 SOURCE: Final = "robots"
 LIVE_WINDOW_S: Final = 1.0
 LIVE_DISORDER_S: Final = 0.1
-LIVE_SNAPSHOT_S: Final = 0.5
+LIVE_SNAPSHOT_S: Final = {"latency": 0.5, "eager": 10.0}
+"""Events of an epoch are out at its end, eager ones at once: these need epochs only for recovery."""
 LIVE_DEDUPE_S: Final = 10.0
 """At 50,000 events/s: half a million ids. Every snapshot holds them all."""
 
@@ -28,14 +29,11 @@ LIVE_DEDUPE_S: Final = 10.0
 def settings(mode: str, bootstrap: str, topic: str, out: Path) -> Settings:
     """The standard job over Kafka, or a flow that never ends over live events in order."""
     live = mode != "job"
-    recovery = Recovery(folder=out / "recovery")
-    if live:
-        recovery = Recovery(folder=out / "recovery", snapshot_every_s=LIVE_SNAPSHOT_S)
     job = Time(window_s=WINDOW_S, disorder_s=LATENESS_S, lateness_s=0, dedupe_s=DEDUPE_S)
     now = Time(window_s=LIVE_WINDOW_S, disorder_s=LIVE_DISORDER_S, lateness_s=0, dedupe_s=LIVE_DEDUPE_S)
     return Settings(
         lake=Lake(folder=out / "lake"),
-        recovery=recovery,
+        recovery=Recovery(folder=out / "recovery", snapshot_every_s=LIVE_SNAPSHOT_S.get(mode)),
         kafka=Kafka(bootstrap=bootstrap),
         output=Output(eager=mode == "eager"),
         sources={SOURCE: KafkaSource(kind="kafka", contract="robot.state@1", topic=topic, stop_at_end=not live)},
