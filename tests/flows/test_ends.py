@@ -213,6 +213,7 @@ sizes = st.sampled_from([3, 11, 80])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @settings(max_examples=25, deadline=None)
 @given(inputs(), latenesses, sizes)
+@pytest.mark.slow
 def test_at_each_end_the_newest_values_are_those_of_one_run_and_hold_every_accepted_row(case, given, lateness, size):
     """Two or three bounded runs: after each, the newest values are those of a run that read as far at once."""
     for runs in range(1, len(given.ends) + 1):
@@ -231,6 +232,7 @@ def test_at_each_end_the_newest_values_are_those_of_one_run_and_hold_every_accep
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @settings(max_examples=25, deadline=None)
 @given(inputs(), latenesses, sizes)
+@pytest.mark.slow
 def test_what_runs_tell_depends_on_rows_and_ends_alone(case, given, lateness, size):
     """Every revision is the same for other batches and resumes; none repeats the one before or lacks its rows."""
     expected = play(case, lateness, given, 80, resume=False)
@@ -249,6 +251,7 @@ def test_what_runs_tell_depends_on_rows_and_ends_alone(case, given, lateness, si
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 @settings(max_examples=20, deadline=None)
 @given(inputs(), latenesses)
+@pytest.mark.slow
 def test_a_run_that_finds_nothing_new_tells_nothing(case, given, lateness):
     """An end of input that was told once is not told again."""
     flow = play(case, lateness, given, 80, resume=False)

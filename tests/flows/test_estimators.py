@@ -95,6 +95,7 @@ def run(kind, rows, moments, *, resume):
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_what_is_published_does_not_depend_on_the_cut_into_calls(kind, data):
     """All windows in one call, one window per call or any cut, resumed or not: equal rows, bits and order."""
     rows = data.draw(streams())

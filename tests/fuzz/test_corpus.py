@@ -16,6 +16,7 @@ def test_the_fuzzing_corpus_decodes_as_the_reference_says() -> None:
         check(seed)
 
 
+@pytest.mark.slow
 def test_changed_seeds_decode_as_the_reference_says() -> None:
     """Neither does any of 2,000 seeds with a few bytes changed, the same ones in every run."""
     chance = random.Random(20260302)

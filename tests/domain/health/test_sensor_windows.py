@@ -61,6 +61,7 @@ def quantile(ordered, q):
 @example([("a", "m", 0, LARGEST)] * 3, None)
 @example([("a", "m", 0, LARGEST), ("a", "m", 0, -LARGEST)], None)
 @example([("a", "m", 0, 5e-324), ("a", "m", 1, 0.0)], None)
+@pytest.mark.slow
 def test_statistics_equal_those_of_exact_fractions(rows, chance):
     """Every statistic is that of exact arithmetic, to the last bits, and independent of the order of readings."""
     shuffled = list(rows)

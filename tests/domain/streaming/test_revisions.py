@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ steps = st.lists(st.tuples(tellings, st.booleans(), st.booleans()), max_size=8)
 
 @settings(max_examples=300, deadline=None)
 @given(steps)
+@pytest.mark.slow
 def test_a_window_is_told_again_only_if_it_changed(steps):
     """Revision 0 at first, the next one for each that differs from what was told last, be it by a null."""
     revisions = Revisions(["key", WINDOW_START], WINDOW)

@@ -84,6 +84,7 @@ orders = st.lists(st.sampled_from("abc"), max_size=30)
 
 @settings(max_examples=300, deadline=None)
 @given(partitions, orders, orders, st.booleans())
+@pytest.mark.slow
 def test_releases_do_not_depend_on_how_partitions_interleave(specs, one, other, restart):
     """Any order in which the partitions' results arrive, with restarts between, gives the same releases in order."""
     histories = {name: history(name, *spec) for name, spec in specs.items()}
@@ -148,6 +149,7 @@ actions = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["move", "m
 
 @settings(max_examples=500, deadline=None)
 @given(partitions, actions)
+@pytest.mark.slow
 def test_idle_partitions_and_ends_lose_nothing_and_repeat_nothing(specs, steps):
     """Whoever falls silent or ends and comes back: windows rise at each stage, and finals are released or handed back.
 

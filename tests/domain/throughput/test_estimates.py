@@ -136,6 +136,7 @@ def same(found, expected):
 
 @settings(max_examples=100, deadline=None)
 @given(robot_windows)
+@pytest.mark.slow
 def test_final_estimates_equal_a_loop_over_all_windows(specs):
     """Rates and quantiles of every final window equal the loop's, empty windows included."""
     windows = by_window(specs)
@@ -146,6 +147,7 @@ def test_final_estimates_equal_a_loop_over_all_windows(specs):
 
 @settings(max_examples=40, deadline=None)
 @given(robot_windows, st.integers(1, 5), st.randoms(use_true_random=False), st.booleans())
+@pytest.mark.slow
 def test_what_is_published_depends_on_the_rows_alone(specs, lag, chance, resume):
     """On-time estimates are the loop's over the rows known then; finals are published where they differ."""
     windows = by_window(specs)

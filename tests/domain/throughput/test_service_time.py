@@ -107,6 +107,7 @@ transitions = st.lists(
 
 @settings(max_examples=200, deadline=None)
 @given(transitions, st.randoms(use_true_random=False), st.booleans())
+@pytest.mark.slow
 def test_service_times_equal_those_of_a_reader_of_single_transitions(rows, chance, resume):
     """Counts, service times, quantiles and what was given up equal the reader's, whatever the order of rows."""
     expected, counts = oracle(rows)

@@ -304,6 +304,7 @@ def test_delivery_stays_within_its_bounds() -> None:
     assert np.any(np.diff([t.timestamp() for t in happened]) < 0)
 
 
+@pytest.mark.slow
 def test_constant_intensity_is_an_mm1_queue() -> None:
     """Rate, utilisation, waiting time and number in system are those of M/M/1, and Little's law holds."""
     config = constant_intensity(robots=200, hours=12, tasks_per_hour=20.0)
@@ -324,6 +325,7 @@ def test_constant_intensity_is_an_mm1_queue() -> None:
     assert in_system_s.sum() / 3_600 / hours == pytest.approx((1 / 3) / (1 - 1 / 3), rel=0.03)
 
 
+@pytest.mark.slow
 def test_counts_are_poisson_at_constant_intensity() -> None:
     """Tasks done per robot scatter as a Poisson law of the true intensity over available time."""
     warehouse = Warehouse(replace(constant_intensity(robots=400, hours=8), period_s=60))

@@ -50,6 +50,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
+@pytest.mark.slow
 def test_full_disk(small_disk: Path) -> None:
     """The commit that fills the disk fails with the fix; the rows before it can be read, and written on."""
     location = LakeLocation(small_disk / "lake")
