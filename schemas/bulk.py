@@ -11,12 +11,14 @@ the same as nothing. A message counts only if none of that can have happened:
 - It has as many quotes as these keys and the strings that came out need. So every string was one.
 
 Both counts can only be too high for one message, never too low, and so their sums over a batch prove it for each.
-Only where the sums differ are messages counted one by one. What is not certain here may still be good: the caller
-gives it to the exact decoder.
+Only where the sums differ are messages counted one by one; then a key with a null where the contract allows one also
+explains its colon and quotes, once. What is not certain here may still be good: the caller gives it to the exact
+decoder.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
@@ -46,6 +48,9 @@ class BulkReader:
         self._optional = frozenset(f.name for f in contract.fields if not f.required)
         self._sought = self._optional
         self._defaults = [pl.col(f.name).fill_null(f.default) for f in contract.fields if f.default is not None]
+        # With a default, null is not the same as nothing: that is left to the exact reader.
+        nullable = [f.name for f in contract.fields if f.nullable and not f.required and f.default is None]
+        self._nulls = {name: re.compile(b'"%b":null' % re.escape(name.encode())) for name in nullable}
         self._max_bytes = max_bytes
 
     @staticmethod
@@ -123,9 +128,26 @@ class BulkReader:
             (given + pl.sum_horizontal(texts.str.count_matches(":", literal=True))).alias("colons"),
         )
         rows = frame[ROW].to_numpy()
-        unexplained: _Mask = _count(messages, '"')[rows] != needed["quotes"].to_numpy()
-        unexplained |= _count(messages, ":")[rows] != needed["colons"].to_numpy()
+        nulls, unexplained = self._written_nulls(messages, frame)
+        unexplained |= _count(messages, '"')[rows] != needed["quotes"].to_numpy() + 2 * nulls
+        unexplained |= _count(messages, ":")[rows] != needed["colons"].to_numpy() + nulls
         return unexplained
+
+    def _written_nulls(self, messages: Messages, frame: pl.DataFrame) -> tuple[Int64, _Mask]:
+        """How many keys with an allowed null each row has; and where one comes twice, or beside a value.
+
+        Without backslashes a quote only begins or ends a string, so what is found is a key and not part of a text.
+        """
+        rows = frame[ROW].to_numpy()
+        nulls = np.zeros(frame.height, dtype=np.int64)
+        twice = np.zeros(frame.height, dtype=np.bool_)
+        for name, key in self._nulls.items():
+            places = [found.start() for found in key.finditer(messages.data)]
+            times = np.bincount(np.searchsorted(messages.ends, places), minlength=len(messages))[rows]
+            value = frame[name].is_not_null().to_numpy() if name in frame.columns else twice
+            twice = twice | (times > 1) | ((times > 0) & value)
+            nulls += times
+        return nulls, twice
 
     def _with_times(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.with_columns(parse_timestamps(frame[name]) for name in self._times & {*frame.columns})

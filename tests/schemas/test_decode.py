@@ -112,6 +112,19 @@ def test_what_is_certain_is_read_in_bulk() -> None:
     assert frame[ROW].to_list() == [row for row in range(len(batch)) if row % 3 != 1]
 
 
+def test_allowed_nulls_are_read_in_bulk() -> None:
+    """A null where the contract allows one is certain; beside a value, twice, or under another key it is not."""
+    good = [flat(note=b"null", y=b"null"), flat(until=b"null"), flat(note=None), flat(note=b'"a:null"')]
+    bad = [one[:-1] + b"," + more + b"}" for one in good for more in (b'"note":null', b'"zz":null', b'"count":null')]
+    bad += [one[:-1] + b',"y":null,"y":null}' for one in (flat(y=None), flat(y=None, note=None))]
+    batch = [*good, *bad, *good]
+    decoded = decode(batch, FLAT)
+    assert bits(rows_of(decoded, len(batch))) == bits(expected(batch, FLAT))
+    certain = bulk.BulkReader(FLAT, decode_module.MAX_BYTES).read(Messages.of(batch))
+    assert certain.equals(decoded.frame.filter(pl.col(ROW).is_in(certain[ROW].to_list())))
+    assert {*range(len(good)), *range(len(batch) - len(good), len(batch))} <= {*certain[ROW].to_list()}
+
+
 def test_many_broken_messages_are_counted_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many pieces broken messages cut a batch into, its bytes are gone through a fixed number of times."""
     calls = []
