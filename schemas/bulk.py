@@ -10,10 +10,10 @@ the same as nothing. A message counts only if none of that can have happened:
   field that came out had a key, so there is no other key, and none twice.
 - It has as many quotes as these keys and the strings that came out need. So every string was one.
 
-Both counts can only be too high for one message, never too low, and so their sums over a batch prove it for each.
-Only where the sums differ are messages counted one by one; then a key with a null where the contract allows one also
-explains its colon and quotes, once. What is not certain here may still be good: the caller gives it to the exact
-decoder.
+A message can only have too many colons, never too few; and where these are right, only too few quotes. So the sums
+over a batch prove it for each. Only where the sums differ are messages counted one by one; then a key with a null
+where the contract allows one also explains its colon and quotes, once. What is not certain here may still be good:
+the caller gives it to the exact decoder.
 """
 
 from __future__ import annotations
