@@ -1,0 +1,1 @@
+"""Stock: a bitemporal ledger of moves, reconciliation against counts, proposals, replenishment."""
