@@ -1,0 +1,1 @@
+"""Demand per SKU and site: buckets in, forecasts with intervals out."""
