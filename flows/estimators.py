@@ -13,7 +13,8 @@ from domain.throughput.levels import levels
 from domain.throughput.rate import RateModel
 from domain.throughput.service_time import ServiceModel, ServiceTimeEstimator
 from domain.throughput.stages import Stages
-from schemas.outputs import SERVICE_TIME, THROUGHPUT, Output
+from flows.signals import split_signal
+from schemas.outputs import SERVICE_TIME, SIGNAL, THROUGHPUT, Output
 
 Rows = tuple[str, pl.DataFrame]
 """Rows for the sinks: output name and frame."""
@@ -53,7 +54,7 @@ class StagedEstimator:
         """Estimates that follow from windows as they are released, in that order, in one frame."""
         partials: dict[Stage, list[pl.DataFrame]] = {}
         for release in releases:
-            partials.setdefault(release.stage, []).extend(release.partials)
+            partials.setdefault(release.stage, []).extend(release.partials.values())
         rows = {stage: self._rows(parts) for stage, parts in partials.items()}
         estimates = self._stages.run([(release.stage, release.window_start) for release in releases], rows)
         return [(self._output.name, estimates)] if estimates.height else []
@@ -73,6 +74,19 @@ class RobotEstimator(StagedEstimator):
     def __init__(self, window_us: int, contract: str) -> None:
         stages = ThroughputEstimator(RateModel(), window_us, contract)
         super().__init__(THROUGHPUT, stages, lambda partials: levels(pl.concat(partials)))
+
+    def on_releases(self, releases: Sequence[Release]) -> list[Rows]:
+        """As of all estimators; also signals that a robot reports to several partitions, which none of them can see."""
+        split = ((release.window_start, _split(release)) for release in releases if release.stage == "final")
+        signals = [(SIGNAL.name, split_signal(start, robots)) for start, robots in split if robots.height]
+        return [*super().on_releases(releases), *signals]
+
+
+def _split(release: Release) -> pl.DataFrame:
+    """Site and robot of all that more than one partition told of in a window."""
+    parts = [part.select("site", "robot").unique() for part in release.partials.values()]
+    together = pl.concat(parts)
+    return together.filter(together.is_duplicated()).unique() if len(parts) > 1 else together.clear()
 
 
 class TaskEstimator(StagedEstimator):

@@ -5,29 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import msgspec
-import numpy as np
 import polars as pl
 from bytewax.operators import StatefulBatchLogic
 
 from domain.streaming.partition import PartitionLogic
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Release, Timeline
-from domain.streaming.watermark import BEGINNING
-from domain.streaming.windows import TIME, Closed
+from domain.streaming.windows import Closed
 from flows.estimators import Estimator, Rows
 from flows.kinds import Kind, Published
+from flows.signals import breaker_signals, straggler_signal
 from flows.valve import Valve
-from quality.breaker import Breaker, BreakerEvent
-from schemas.batch import ROW, GatedBatch, RawBatch
+from quality.breaker import Breaker
+from schemas.batch import GatedBatch, RawBatch
 from schemas.outputs import SIGNAL
 
 
 class Idle(msgspec.Struct, frozen=True):
-    """The partition has been silent for a while and should hold nobody back."""
+    """The partition has been silent for a while and should hold nobody back; `present` is as in `Ended`."""
+
+    present: pl.DataFrame
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """The input has ended; `present` are the partition's results of all windows that are not final, as they stand."""
+    """The source has ended; `present` are the partition's results of all windows that are not final, as they stand."""
 
     present: pl.DataFrame
 
@@ -81,7 +82,7 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         items: list[Item] = [*outcome.outputs, *self._closed(outcome.closed)]
         events = self._breaker.observe(batch)
         if events:
-            items.append((SIGNAL.name, _breaker_signals(batch, events, newest_us)))
+            items.append((SIGNAL.name, breaker_signals(batch, events, newest_us)))
         valve = self._valve(batch.raw)
         self._read += len(batch.raw)
         if self._breaker.open_on is None:
@@ -93,7 +94,9 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
 
     def _on_silence(self) -> list[Item]:
         self._silent += 1
-        return [Idle()] if self._silent == self._idle_polls else []
+        if self._silent != self._idle_polls or self._kind.estimator is None:
+            return []
+        return [Idle(self._logic.on_end())]
 
     def _closed(self, closed: list[Closed]) -> list[Item]:
         items: list[Item] = []
@@ -135,26 +138,24 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
     def __init__(self, timeline: Timeline, estimator: Estimator) -> None:
         self._timeline = timeline
         self._estimator = estimator
-        self._present: dict[str, pl.DataFrame] = {}  # not stored: partitions say it again at the end of a resumed run
 
     def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Rows], bool]:
         """Take what partitions closed, or that they fell silent or ended."""
         rows: list[Rows] = []
         for partition, item in values:
             if isinstance(item, Idle):
-                rows += self._learn(self._timeline.idle(partition))
-                continue
-            if isinstance(item, Ended):
-                self._present[partition] = item.present
-                continue
-            releases, stragglers = self._timeline.advance(partition, item)
+                releases, stragglers = self._timeline.idle(partition, item.present)
+            elif isinstance(item, Ended):
+                releases, stragglers = self._timeline.ended(partition, item.present)
+            else:
+                releases, stragglers = self._timeline.advance(partition, item)
             rows += self._learn(releases)
-            rows += [(SIGNAL.name, _straggler_signal(partition, part)) for part in stragglers]
+            rows += [(SIGNAL.name, straggler_signal(partition, part)) for part in stragglers]
         return rows, StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[Iterable[Rows], bool]:
-        """End of a bounded input, which all partitions have said by now: what is new or changed."""
-        return self._learn(self._timeline.end(self._present)), StatefulBatchLogic.RETAIN
+        """End of all bounded input: what is new or changed."""
+        return self._learn(self._timeline.end()), StatefulBatchLogic.RETAIN
 
     def _learn(self, releases: list[Release]) -> list[Rows]:
         return self._estimator.on_releases(releases) if releases else []
@@ -168,59 +169,3 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
         timeline, estimator = msgspec.msgpack.decode(data)
         self._timeline.restore(timeline)
         self._estimator.restore(estimator)
-
-
-def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
-    time = SIGNAL.schema["event_time"]
-    frame = pl.DataFrame(rows, schema={**SIGNAL.schema, "event_time": pl.Int64})
-    return frame.with_columns(pl.col("event_time").cast(time))
-
-
-def _breaker_signals(batch: GatedBatch, events: list[BreakerEvent], newest_us: int) -> pl.DataFrame:
-    rows: list[dict[str, object]] = []
-    for event in events:
-        verb = "reading pauses" if event.kind == "breaker_open" else "reading goes on"
-        reason = (
-            f"rule {event.code} failed for {event.ratio:.1%} of {event.block_rows} messages up to offset "
-            f"{event.last_offset} (usual: {event.usual:.1%}); {verb}"
-        )
-        subject = f"{batch.raw.source}/{batch.raw.partition}/{event.last_offset}"
-        evidence = {"rule": event.code, "ratio": event.ratio, "usual": event.usual, "offset": event.last_offset}
-        severity = "critical" if event.kind == "breaker_open" else "info"
-        rows.append(
-            {
-                "kind": event.kind,
-                "subject": subject,
-                "event_time": _event_time(batch, event.last_offset, newest_us),
-                "severity": severity,
-                "reason": reason,
-                "evidence": msgspec.json.encode(evidence).decode(),
-            }
-        )
-    return _frame(rows)
-
-
-def _event_time(batch: GatedBatch, offset: int, newest_us: int) -> int:
-    """Newest event time read up to an offset, `newest_us` before the batch; the arrival there if none was read."""
-    upto = np.searchsorted(batch.raw.offsets[batch.good[ROW].to_numpy()], offset, side="right")
-    newest = int(batch.good[TIME].to_physical().to_numpy()[:upto].max(initial=newest_us))
-    if newest == BEGINNING:
-        return int(batch.raw.arrival_us[np.searchsorted(batch.raw.offsets, offset)])
-    return newest
-
-
-def _straggler_signal(partition: str, part: pl.DataFrame) -> pl.DataFrame:
-    start = int(part["window_start"][0])
-    reason = (
-        f"partition {partition} was silent, was passed over, and came back with {part.height} rows of a window "
-        "that is final for its zone and site; robot results are complete"
-    )
-    row: dict[str, object] = {
-        "kind": "partition_returned",
-        "subject": partition,
-        "event_time": start,
-        "severity": "warning",
-        "reason": reason,
-        "evidence": msgspec.json.encode({"rows": part.height}).decode(),
-    }
-    return _frame([row])

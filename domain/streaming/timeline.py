@@ -1,11 +1,15 @@
-"""Partials of many partitions, merged in event-time order.
+"""Partials of many partitions, of one stream or several, merged in event-time order.
 
 Each partition says how far it has come (`Closed.on_time_until`, `final_until`) and gives its partial results.
 `Timeline` releases a window on time when every partition has passed its end, and as final when every partition
 has passed its end plus allowed lateness; releases are ordered by exactly that time, finals first. So what
 comes out, and in which order, does not depend on how the partitions' batches interleave.
 
-At an end of input every window that is not final is given once more as far as it is known (`Timeline.end`).
+A partition that falls silent, and a stream that has ended while others go on, hold nobody back. What they have of
+windows that are not final in them *stands*: it is released with the others' rows. A partition that comes back
+with other rows for a window that is final gets them back as stragglers, once.
+
+At the end of all input every window that is not final is given once more as far as it is known (`Timeline.end`).
 """
 
 from __future__ import annotations
@@ -26,16 +30,16 @@ from schemas.errors import RecoveryError
 Stage = Literal["on_time", "final"]
 """What is known of a window while it can still change, and when it cannot."""
 
-_STATE_VERSION = 2
+_STATE_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """All partitions' partials of one window at one stage."""
+    """All partitions' partials of one window at one stage, by partition."""
 
     stage: Stage
     window_start: int
-    partials: list[pl.DataFrame]
+    partials: dict[str, pl.DataFrame]
 
 
 @dataclass(slots=True)
@@ -43,6 +47,10 @@ class _Progress:
     on_time: int = BEGINNING
     final: int = BEGINNING
     idle: bool = False
+    ended: bool = False
+    """Not stored: at the end of a resumed run it is said again."""
+    standing: dict[int, pl.DataFrame] = field(default_factory=dict)
+    """What a silent or ended partition has of windows; of final ones, what they were released with or handed back."""
 
 
 @dataclass(slots=True)
@@ -51,19 +59,16 @@ class _Store:
     """Partials by window and partition."""
     released: int = BEGINNING
 
-    def put(self, partition: str, frame: pl.DataFrame) -> list[pl.DataFrame]:
-        """Keep a partition's partials by window; those of windows released before are handed back."""
-        stragglers = []
-        for start, part in _by_window(frame):
-            if start < self.released:
-                stragglers.append(part)
-            else:
-                self.frames.setdefault(start, {})[partition] = part
-        return stragglers
+    def put(self, partition: str, start: int, part: pl.DataFrame) -> bool:
+        """Keep a partition's partial of a window, unless that was released before."""
+        if start < self.released:
+            return False
+        self.frames.setdefault(start, {})[partition] = part
+        return True
 
 
 class Timeline:
-    """Merges the partitions of one stream."""
+    """Merges partitions that share a window length. In names like `stream/partition` the stream is told."""
 
     def __init__(self, partitions: Iterable[str], window_us: int, lateness_us: int) -> None:
         self._window = window_us
@@ -74,36 +79,59 @@ class Timeline:
     def advance(self, partition: str, closed: Closed) -> tuple[list[Release], list[pl.DataFrame]]:
         """Take a partition's partials; what is released now, and partials that came after their release.
 
-        Stragglers exist only where a partition was declared idle and came back.
+        Stragglers exist only where a partition was declared idle, or its stream had ended, and came back.
         """
-        progress = self._progress.setdefault(partition, _Progress())
+        progress = self._of(partition)
         progress.idle = False
         progress.on_time = max(progress.on_time, closed.on_time_until)
         progress.final = max(progress.final, closed.final_until)
-        self._stores["on_time"].put(partition, closed.on_time)
-        stragglers = self._stores["final"].put(partition, closed.final)
+        for start, part in _by_window(closed.on_time):
+            self._stores["on_time"].put(partition, start, part)
+        stragglers = []
+        for start, part in _by_window(closed.final):
+            stood = progress.standing.pop(start, None)
+            if not self._stores["final"].put(partition, start, part) and not _same(stood, part):
+                stragglers.append(part)
         return self._release(), stragglers
 
-    def idle(self, partition: str) -> list[Release]:
-        """The partition is silent: it no longer holds the others back until it speaks again."""
-        self._progress.setdefault(partition, _Progress()).idle = True
-        return self._release()
+    def idle(self, partition: str, present: pl.DataFrame) -> tuple[list[Release], list[pl.DataFrame]]:
+        """The partition is silent: it no longer holds the others back until it speaks again.
 
-    def end(self, present: Mapping[str, pl.DataFrame]) -> list[Release]:
-        """End of input: every window that is not final, on time whether it was before or not, as far as it is known.
+        `present` are its partials of all windows that are not final in it. What is released, and stragglers.
+        """
+        self._of(partition).idle = True
+        stragglers = self._stand(partition, present)
+        return self._release(), stragglers
 
-        `present` are the partials, by partition, of all windows that are not final in it. Input may go on: nothing
-        becomes final by its end, and a window that was not due comes on time when it is.
+    def ended(self, partition: str, present: pl.DataFrame) -> tuple[list[Release], list[pl.DataFrame]]:
+        """The partition has ended; once its whole stream has, it no longer holds other streams back. As for `idle`."""
+        self._of(partition).ended = True
+        stragglers = self._stand(partition, present)
+        return self._release(), stragglers
+
+    def end(self) -> list[Release]:
+        """End of all input: every window that is not final, as far as it is known, on time even if it was before.
+
+        Input may go on: nothing becomes final by its end, and a window that was not due comes on time when it is.
         """
         final = self._stores["final"]
         known = {start: dict(parts) for start, parts in final.frames.items()}
-        for partition, frame in present.items():
-            self._progress.setdefault(partition, _Progress())
-            for start, part in _by_window(frame):
+        for partition, progress in self._progress.items():
+            for start, part in progress.standing.items():
                 if start >= final.released:
                     known.setdefault(start, {})[partition] = part
         self._bring_up_to_date(known)
-        return [Release("on_time", start, list(parts.values())) for start, parts in sorted(known.items())]
+        return [Release("on_time", start, parts) for start, parts in sorted(known.items())]
+
+    def _of(self, partition: str) -> _Progress:
+        return self._progress.setdefault(partition, _Progress())
+
+    def _stand(self, partition: str, present: pl.DataFrame) -> list[pl.DataFrame]:
+        """Keep what the partition has of windows; what comes after their release and was not handed back before."""
+        progress, released = self._of(partition), self._stores["final"].released
+        before, progress.standing = progress.standing, dict(_by_window(present))
+        late = ((start, part) for start, part in progress.standing.items() if start < released)
+        return [part for start, part in late if not _same(before.get(start), part)]
 
     def _bring_up_to_date(self, known: Mapping[int, Mapping[str, pl.DataFrame]]) -> None:
         """Replace what partitions gave on time of windows that wait for others: no less may come than was told."""
@@ -115,39 +143,58 @@ class Timeline:
             if given and start >= on_time.released:
                 on_time.frames.setdefault(start, {}).update(given)
 
+    def _frontier(self, stage: Stage) -> int:
+        """Up to where all who are waited for have come; once all streams have ended, as far as any of them came."""
+        streams: dict[str, list[_Progress]] = {}
+        for name, progress in self._progress.items():
+            streams.setdefault(name.rpartition("/")[0], []).append(progress)
+        going = [parts for parts in streams.values() if not all(p.ended for p in parts)]
+        waited = [_reached(p, stage) for parts in going for p in parts if not p.idle]
+        if waited:
+            return min(waited)
+        # Whichever of several streams ends last, the outcome is the same.
+        return BEGINNING if going else max(min(_reached(p, stage) for p in parts) for parts in streams.values())
+
     def _release(self) -> list[Release]:
-        active = [p for p in self._progress.values() if not p.idle]
-        if not active:
-            return []
-        on_time = min(p.on_time for p in active)
-        final = min(p.final for p in active)
         due: list[tuple[int, int, Stage, int]] = []
-        stages: tuple[tuple[int, Stage, int, int], ...] = (
-            (0, "final", final, self._lateness),
-            (1, "on_time", on_time, 0),
-        )
-        for order, stage, until, wait in stages:
-            starts = (start for start in self._stores[stage].frames if start + self._window <= until)
+        stages: tuple[tuple[int, Stage, int], ...] = ((0, "final", self._lateness), (1, "on_time", 0))
+        until = {stage: self._frontier(stage) for _, stage, _ in stages}
+        for order, stage, wait in stages:
+            starts = (start for start in self._waiting(stage) if start + self._window <= until[stage])
             due += [(start + self._window + wait, order, stage, start) for start in starts]
         releases = [self._pop(stage, start) for _, _, stage, start in sorted(due)]
-        self._stores["final"].released = max(self._stores["final"].released, final)
-        self._stores["on_time"].released = max(self._stores["on_time"].released, on_time)
+        for stage, store in self._stores.items():
+            store.released = max(store.released, until[stage])
         return releases
 
+    def _waiting(self, stage: Stage) -> set[int]:
+        """Windows of which something is there to be released at a stage."""
+        store = self._stores[stage]
+        standing = {start for p in self._standing(stage).values() for start in p if start >= store.released}
+        return store.frames.keys() | standing
+
+    def _standing(self, stage: Stage) -> dict[str, dict[int, pl.DataFrame]]:
+        """What stands for partitions that are passed over. Without lateness nothing comes on time."""
+        if stage == "on_time" and self._lateness == 0:
+            return {}
+        return {name: p.standing for name, p in self._progress.items() if p.standing and (p.idle or p.ended)}
+
     def _pop(self, stage: Stage, start: int) -> Release:
-        return Release(stage, start, list(self._stores[stage].frames.pop(start).values()))
+        stood = {name: parts[start] for name, parts in self._standing(stage).items() if start in parts}
+        return Release(stage, start, stood | self._stores[stage].frames.pop(start, {}))
 
     def snapshot(self) -> bytes:
         """State as MessagePack of primitives and Arrow bytes."""
         frames = {
-            stage: {
-                start: {name: to_bytes(part) for name, part in parts.items()} for start, parts in store.frames.items()
-            }
-            for stage, store in self._stores.items()
+            stage: {start: {name: to_bytes(part) for name, part in parts.items()} for start, parts in s.frames.items()}
+            for stage, s in self._stores.items()
         }
         state = {
             "version": _STATE_VERSION,
-            "progress": {n: [p.on_time, p.final, p.idle] for n, p in self._progress.items()},
+            "progress": {
+                name: [p.on_time, p.final, p.idle, {start: to_bytes(part) for start, part in p.standing.items()}]
+                for name, p in self._progress.items()
+            },
             "released": {stage: store.released for stage, store in self._stores.items()},
             "frames": frames,
         }
@@ -161,14 +208,24 @@ class Timeline:
                 f"state of merged windows has version {state['version']}, this is {_STATE_VERSION}",
                 fix="finish the run with the version of Takt that began it, or start a new run",
             )
-        for name, (on_time, final, idle) in state["progress"].items():
-            self._progress[name] = _Progress(on_time, final, idle)
+        for name, (on_time, final, idle, standing) in state["progress"].items():
+            stood = {start: from_bytes(part) for start, part in standing.items()}
+            self._progress[name] = _Progress(on_time, final, idle, standing=stood)
         for stage, store in self._stores.items():
             store.released = state["released"][stage]
             store.frames = {
                 start: {name: from_bytes(part) for name, part in parts.items()}
                 for start, parts in state["frames"][stage].items()
             }
+
+
+def _reached(progress: _Progress, stage: Stage) -> int:
+    return progress.final if stage == "final" else progress.on_time
+
+
+def _same(one: pl.DataFrame | None, other: pl.DataFrame) -> bool:
+    """Whether two partials hold the same rows, in any order."""
+    return one is not None and one.sort(one.columns).equals(other.sort(other.columns))
 
 
 def _by_window(frame: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

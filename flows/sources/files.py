@@ -83,6 +83,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         self._next_awake: datetime | None = None
         self._last_data = time.monotonic()
         self._epochs_shut = 0
+        self._heard_of = False
 
     def next_batch(self) -> list[RawBatch]:
         """The next lines; an empty batch after each second of silence, so that idleness can be seen."""
@@ -95,13 +96,14 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             if batch is not None:
                 self._last_data = time.monotonic()
                 self._next_awake = None
+                self._heard_of = True
                 return [batch]
             following = self._following()
             if following is None:
                 break
             self._finish(name, following)
         if not self._options.follow:
-            raise StopIteration
+            return self._end()
         if time.monotonic() - self._last_data < 1.0:
             return self._wait()
         self._next_awake = datetime.now(UTC) + _WAIT
@@ -119,6 +121,13 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
                 "nothing stops); then run again, and reading goes on where it stopped",
             )
         return self._wait()
+
+    def _end(self) -> list[RawBatch]:
+        if self._heard_of:
+            raise StopIteration
+        # Whoever merges streams waits for every partition of which it has not heard that it ended.
+        self._heard_of = True
+        return [self._batch(self._file, Messages.of([]), 0)]
 
     def _wait(self) -> list[RawBatch]:
         self._next_awake = datetime.now(UTC) + _WAIT

@@ -116,6 +116,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._at_end = False
         self._last_item = self._last_probe = time.monotonic()
         self._epochs_shut = 0
+        self._heard_of = False
 
     def next_batch(self) -> list[RawBatch]:
         """The next messages, or an empty batch after each `silence_s` at the end of the partition."""
@@ -125,7 +126,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         if shut and not ended:
             return self._shut()
         if ended:
-            raise StopIteration
+            return self._last()
         polled = self._consumer.consume(self._options.batch_rows, 0)
         messages = self._sift(polled)
         if polled:
@@ -142,7 +143,15 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         elif not self._silent(now):
             return []
         self._last_item = now
+        self._heard_of = True
         return [self._batch(messages)]
+
+    def _last(self) -> list[RawBatch]:
+        if self._heard_of:
+            raise StopIteration
+        # Whoever merges streams waits for every partition of which it has not heard that it ended.
+        self._heard_of = True
+        return [self._batch([])]
 
     def next_awake(self) -> datetime | None:
         """When to poll again; at once while full batches come."""

@@ -101,6 +101,7 @@ CASES = [
     Case("sensor.reading", lambda _: Readings(), {"sensor_window": "readings"}),
 ]
 PARTITIONS = ("0", "1")
+SILENT_POLLS = 10
 
 
 class Flow:
@@ -123,7 +124,7 @@ class Flow:
                 kind,
                 Breaker(rule),
                 lambda raw: valves.of(raw.partition),
-                idle_polls=10,
+                idle_polls=SILENT_POLLS,
             )
             for name in PARTITIONS
         }
@@ -136,6 +137,10 @@ class Flow:
         first = self._read[partition]
         self._read[partition] += len(rows)
         self._take(partition, self._partitions[partition].on_batch([batch(rows, first)])[0])
+
+    def go_silent(self, partition: str) -> None:
+        for _ in range(SILENT_POLLS):
+            self.read(partition, [])
 
     def end(self) -> None:
         for name, step in self._partitions.items():
@@ -258,3 +263,38 @@ def test_a_run_that_finds_nothing_new_tells_nothing(case, given, lateness):
     before = len(flow.told)
     flow.end()
     assert len(flow.told) == before
+
+
+def signals(flow: Flow, kind: str) -> list[tuple[str, int]]:
+    rows = flow.table("signal").filter(kind=kind)
+    return list(zip(rows["subject"], rows["event_time"].to_physical(), strict=True))
+
+
+def test_rows_of_a_silent_partition_reach_its_zone_or_a_signal() -> None:
+    """A partition fell silent behind the others: what it had by then counts; what came later is told, once."""
+    flow = Flow(CASES[0], lateness=0)
+    flow.read("1", [Row("a", "r1", 1, 1, bad=False)])
+    flow.read("0", [Row("b", "s1", 1, 1, bad=False)])
+    flow.go_silent("1")
+    flow.read("0", [Row("c", "s1", 5 * WINDOW, 1, bad=False)])
+    zone = pl.col("level") == "zone"
+    assert flow.newest("throughput").filter(zone)["messages"].to_list() == [2]
+    flow.read("1", [Row("d", "r1", 2, 1, bad=False), Row("e", "r1", WINDOW + 1, 1, bad=False)])
+    flow.go_silent("1")
+    assert signals(flow, "partition_returned") == [("1", 0), ("1", WINDOW)]
+    flow.end()
+    flow.resume()
+    flow.end()
+    assert signals(flow, "partition_returned") == [("1", 0), ("1", WINDOW)]
+    assert flow.newest("robot_window")["messages"].sum() == 5
+
+
+def test_a_robot_that_reports_to_two_partitions_is_told_of() -> None:
+    """Neither partition can see it; who merges them does, once per final window."""
+    flow = Flow(CASES[0], LATENESS)
+    for name in PARTITIONS:
+        times = range(1, 20 * WINDOW, WINDOW)
+        flow.read(
+            name, [Row(f"{name}{time}", f"r{name if time > WINDOW else 0}", time, 1, bad=False) for time in times]
+        )
+    assert signals(flow, "robot_in_two_partitions") == [("site/r0", 0)]

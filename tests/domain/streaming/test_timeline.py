@@ -52,12 +52,21 @@ def present(histories: dict[str, list[Closed]]) -> dict[str, pl.DataFrame]:
 
 def told(releases: list[Release]) -> list[Told]:
     return [
-        (r.stage, r.window_start, tuple(sorted(row for part in r.partials for row in part.rows()))) for r in releases
+        (r.stage, r.window_start, tuple(sorted(row for part in r.partials.values() for row in part.rows())))
+        for r in releases
     ]
 
 
+def finish(timeline: Timeline, known: dict[str, pl.DataFrame]) -> list[Told]:
+    """All partitions end: what is given of windows that are not final."""
+    for name, frame_ in known.items():
+        releases, stragglers = timeline.ended(name, frame_)
+        assert (releases, stragglers) == ([], [])
+    return told(timeline.end())
+
+
 def restarted(timeline: Timeline) -> Timeline:
-    data, timeline = timeline.snapshot(), Timeline("abc", WINDOW, LATENESS)
+    data, timeline = timeline.snapshot(), Timeline(timeline._progress, WINDOW, LATENESS)
     timeline.restore(data)
     return timeline
 
@@ -91,7 +100,7 @@ def test_releases_do_not_depend_on_how_partitions_interleave(specs, one, other, 
     first, a = play(histories, one)
     second, b = play(histories, other, restart=restart)
     assert first == second
-    assert told(a.end(present(histories))) == told(b.end(present(histories)))
+    assert finish(a, present(histories)) == finish(b, present(histories))
 
 
 @settings(max_examples=300, deadline=None)
@@ -110,8 +119,8 @@ def test_every_partial_is_released_once_in_order_of_its_time(specs, order):
 
 
 @settings(max_examples=300, deadline=None)
-@given(partitions, orders, st.integers(0, 30), st.booleans())
-def test_an_end_gives_what_is_known_of_all_that_is_not_final_and_changes_nothing_final(specs, order, cut, restart):
+@given(partitions, orders, st.integers(0, 30))
+def test_an_end_gives_what_is_known_of_all_that_is_not_final_and_changes_nothing_final(specs, order, cut):
     """Finals and partials at an end are all there is of each partition; what comes after is that of no end at all.
 
     On time it may be newer: what was told at the end does not fall back behind it.
@@ -120,16 +129,15 @@ def test_an_end_gives_what_is_known_of_all_that_is_not_final_and_changes_nothing
     expected, _ = play(histories, order)
     begun = {name: steps[: sum(n == name for n in order[:cut])] for name, steps in histories.items()}
     out, timeline = play(begun, order[:cut])
-    ended = told(timeline.end(present(begun)))
+    ended = finish(timeline, present(begun))
     finals = [row for s, _, rows in out if s == "final" for row in rows]
     known = [row for steps in begun.values() for c in steps for row in c.final.rows()]
     known += [row for part in present(begun).values() for row in part.rows()]
     assert sorted(finals + [row for _, _, rows in ended for row in rows]) == sorted(known)
     assert [(s, start) for s, start, _ in ended] == sorted({("on_time", row[0]) for row in known if row not in finals})
-    again = told(timeline.end(present(begun)))
+    again = finish(timeline, present(begun))
     assert again == ended
-    if restart:
-        timeline = restarted(timeline)
+    timeline = restarted(timeline)
     before = len(out)
     for name in "abc":
         for step in histories[name][len(begun[name]) :]:
@@ -144,17 +152,21 @@ def test_an_end_gives_what_is_known_of_all_that_is_not_final_and_changes_nothing
     assert all(value == (2 if start + WINDOW <= passed[name] else 1) for start, name, value in later)
 
 
-actions = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["move", "move", "idle", "end"])), max_size=40)
+def standing(name: str, steps: list[Closed]) -> pl.DataFrame:
+    return present({name: steps})[name]
+
+
+actions = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["move", "move", "idle"])), max_size=40)
 
 
 @settings(max_examples=500, deadline=None)
 @given(partitions, actions)
 @pytest.mark.slow
-def test_idle_partitions_and_ends_lose_nothing_and_repeat_nothing(specs, steps):
-    """Whoever falls silent or ends and comes back: windows rise at each stage, and finals are released or handed back.
+def test_silent_partitions_lose_nothing_and_repeat_nothing(specs, steps):
+    """Whoever falls silent and comes back: windows rise at each stage, and finals are released or handed back, once.
 
-    A window that was released without a partition is never released on time again, but at ends; the partition's
-    rows come with its final result, or back as stragglers.
+    A window that was released without a partition is never released on time again; the partition's rows come with
+    its final result, or back as stragglers.
     """
     left = {name: history(name, *spec) for name, spec in specs.items()}
     begun: dict[str, list[Closed]] = {name: [] for name in left}
@@ -164,42 +176,85 @@ def test_idle_partitions_and_ends_lose_nothing_and_repeat_nothing(specs, steps):
     expected: list[tuple[object, ...]] = []
     for name, action in steps:
         if action == "idle":
-            out += told(timeline.idle(name))
-        elif action == "end":
-            ended = [start for _, start, _ in told(timeline.end(present(begun)))]
-            assert ended == sorted(set(ended))
-            assert not set(ended) & {start for s, start, _ in out if s == "final"}
+            releases, stragglers = timeline.idle(name, standing(name, begun[name]))
         elif left[name]:
             step = left[name].pop(0)
             begun[name].append(step)
             expected += step.final.rows()
             releases, stragglers = timeline.advance(name, step)
-            out += told(releases)
-            back += [row for part in stragglers for row in part.rows()]
+        else:
+            continue
+        out += told(releases)
+        back += [row for part in stragglers for row in part.rows()]
         timeline = restarted(timeline)
     for stage in ("on_time", "final"):
         starts = [start for s, start, _ in out if s == stage]
         assert starts == sorted(set(starts)), stage
     final_at = {start: at for at, (s, start, _) in enumerate(out) if s == "final"}
     assert all(at < final_at.get(start, len(out)) for at, (s, start, _) in enumerate(out) if s == "on_time")
+    expected += [row for name in "abc" for row in standing(name, begun[name]).rows()]
     for name in "abc":
-        out += told(timeline.advance(name, Closed(10_000, 10_000, frame(name, [], 0), frame(name, [], 0)))[0])
+        rest = Closed(10_000, 10_000, frame(name, [], 0), standing(name, begun[name]))
+        releases, stragglers = timeline.advance(name, rest)
+        out += told(releases)
+        back += [row for part in stragglers for row in part.rows()]
     finals = [row for s, _, rows in out if s == "final" for row in rows]
     assert sorted(finals + back) == sorted(expected)
 
 
-def test_silent_partition_holds_nobody_back_until_it_speaks():
-    """Idle b lets a go on; when b speaks, what was final without it comes back, the rest joins in."""
+def test_what_a_silent_partition_has_is_released_with_the_others_and_not_again():
+    """Idle b lets a go on, and its rows stand; when b closes them, what it adds to a final window comes back."""
     timeline = Timeline("ab", WINDOW, LATENESS)
     assert timeline.advance("a", Closed(50, 20, frame("a", [0, 40], 1), frame("a", [0], 2)))[0] == []
-    assert [(s, w) for s, w, _ in told(timeline.idle("b"))] == [("on_time", 0), ("final", 0), ("on_time", 40)]
-    ended = told(timeline.end({"a": frame("a", [40], 2), "b": frame("b", [0, 30], 1)}))
-    assert ended == [("on_time", 30, ((30, "b", 1),)), ("on_time", 40, ((40, "a", 2),))]
-    releases, stragglers = timeline.advance("b", Closed(50, 40, frame("b", [0, 30], 1), frame("b", [0, 30], 2)))
+    releases, stragglers = timeline.idle("b", frame("b", [0, 10, 30], 2))
+    assert told(releases) == [
+        ("on_time", 0, ((0, "a", 1), (0, "b", 2))),
+        ("on_time", 10, ((10, "b", 2),)),
+        ("final", 0, ((0, "a", 2), (0, "b", 2))),
+        ("on_time", 30, ((30, "b", 2),)),
+        ("final", 10, ((10, "b", 2),)),
+        ("on_time", 40, ((40, "a", 1),)),
+    ]
+    assert stragglers == []
+    assert timeline.idle("b", frame("b", [0, 10, 30], 2)) == ([], [])
+    closed = Closed(50, 40, frame("b", [], 1), pl.concat([frame("b", [0, 30], 2), frame("b", [10], 5)]))
+    releases, stragglers = restarted(timeline).advance("b", closed)
     assert releases == []
-    assert [part.rows() for part in stragglers] == [[(0, "b", 2)]]
-    releases, _ = timeline.advance("a", Closed(60, 40, frame("a", [], 1), frame("a", [], 2)))
-    assert told(releases) == [("final", 30, ((30, "b", 2),))]
+    assert [part.rows() for part in stragglers] == [[(10, "b", 5)]]
+
+
+def test_a_silent_partition_that_is_behind_gets_its_rows_back_once():
+    """Rows read after their window was final elsewhere: told when the partition falls silent, not again at its end."""
+    timeline = Timeline("ab", WINDOW, LATENESS)
+    timeline.idle("b", frame("b", [], 1))
+    timeline.advance("a", Closed(50, 20, frame("a", [0], 1), frame("a", [0], 2)))
+    _, stragglers = timeline.idle("b", frame("b", [10], 1))
+    assert [part.rows() for part in stragglers] == [[(10, "b", 1)]]
+    assert restarted(timeline).ended("b", frame("b", [10], 1)) == ([], [])
+
+
+streams = st.fixed_dictionaries({name: st.tuples(moves, st.sets(st.integers(0, 60))) for name in ("x/0", "x/1", "y/0")})
+
+
+@settings(max_examples=300, deadline=None)
+@given(streams, st.permutations(["x/0"] * 6 + ["x/1"] * 6 + ["y/0"] * 6), st.permutations(["x/0", "x/1", "y/0"]))
+def test_streams_that_end_at_different_moments_end_alike(specs, order, ends):
+    """Whichever of two streams ends first, and in which order its partitions do, the same is released."""
+
+    def whole(sequence: list[str], last: list[str]) -> tuple[list[Told], list[Told]]:
+        histories = {name: history(name, *spec) for name, spec in specs.items()}
+        left = {name: list(steps) for name, steps in histories.items()}
+        timeline, out = Timeline(specs, WINDOW, LATENESS), []
+        for name in [*sequence, *(n for n in last for _ in range(12))]:
+            if left[name]:
+                out += told(timeline.advance(name, left[name].pop(0))[0])
+            if not left[name] and sequence is order:
+                out += told(timeline.ended(name, standing(name, histories[name]))[0])
+        for name in last:
+            out += told(timeline.ended(name, standing(name, histories[name]))[0])
+        return out, told(timeline.end())
+
+    assert whole(order, ends) == whole([], sorted(specs))
 
 
 def test_a_partition_behind_at_an_end_does_not_take_back_what_was_told():
@@ -208,12 +263,14 @@ def test_a_partition_behind_at_an_end_does_not_take_back_what_was_told():
     timeline.advance("a", Closed(70, 40, frame("a", [60], 1), frame("a", [], 2)))
     timeline.advance("b", Closed(30, 0, frame("b", [20], 1), frame("b", [], 2)))
     known = {"a": frame("a", [50, 60], 2), "b": frame("b", [20, 60], 2)}
-    assert told(timeline.end(known)) == [
+    assert finish(timeline, known) == [
         ("on_time", 20, ((20, "b", 2),)),
         ("on_time", 50, ((50, "a", 2),)),
         ("on_time", 60, ((60, "a", 2), (60, "b", 2))),
     ]
-    releases, stragglers = timeline.advance("b", Closed(100, 70, frame("b", [60, 90], 3), frame("b", [20, 60], 3)))
+    releases, stragglers = restarted(timeline).advance(
+        "b", Closed(100, 70, frame("b", [60, 90], 3), frame("b", [20, 60], 3))
+    )
     assert told(releases) == [
         ("final", 20, ((20, "b", 3),)),
         ("on_time", 50, ((50, "a", 2),)),
