@@ -1,0 +1,1 @@
+"""Distributions and their quantiles, many at once: what demand and stock share."""
