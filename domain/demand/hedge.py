@@ -1,0 +1,169 @@
+"""A mix of experts whose weights follow their losses: Hedge with fixed share.
+
+After each value, expert i with one-step error e_i:
+
+    loss_i = min(1, e_i^2 / 4 s), s the running mean of y^2
+    w_i <- w_i exp(-eta loss_i), normalised;  w_i <- (1 - share) w_i + share / K
+
+The share lets an expert come back when the series changes, and no weight can underflow: each stays above
+share / K. River's `EWARegressor` has neither, and its cold prediction is the sum of its experts.
+
+Freund and Schapire (1997), Journal of Computer and System Sciences 55:119. Herbster and Warmuth (1998), Machine
+Learning 32:151.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from domain.demand.experts.catalogue import EXPERTS
+from domain.demand.experts.expert import Expert, Features, State, tamed
+
+_KEEP: Final = 0.05
+"""Weight of the newest value in s."""
+
+
+class FixedShare:
+    """Weights of K experts, which sum to 1, and the scale s.
+
+    >>> weights = FixedShare(2, eta=0.5, share=0.01)
+    >>> for y in [10.0, 10.0, 10.0]:
+    ...     weights.learn_one(y, [10.0, 0.0])
+    >>> [round(weight, 3) for weight in weights.weights]
+    [0.591, 0.409]
+    """
+
+    __slots__ = ("_scale", "_seen", "eta", "share", "weights")
+
+    def __init__(self, experts: int, eta: float, share: float) -> None:
+        if eta <= 0 or not 0 < share < 1:
+            raise ValueError(f"eta must be above 0, share between 0 and 1: eta={eta:g}, share={share:g}")
+        self.eta = eta
+        self.share = share
+        self.weights = [1.0 / experts] * experts
+        self._seen = 0
+        self._scale = 0.0
+
+    def learn_one(self, y: float, forecasts: Sequence[float]) -> None:
+        """Weigh the experts by what they had forecast for the known value `y`."""
+        self._seen = seen = self._seen + 1
+        self._scale += (y * y - self._scale) * (_KEEP if seen * _KEEP > 1.0 else 1.0 / seen)
+        most = 4.0 * self._scale
+        if most <= 0.0:
+            return
+        eta = self.eta
+        exp = math.exp
+        weighed = []
+        for weight, forecast in zip(self.weights, forecasts, strict=True):
+            error = y - forecast
+            loss = error * error / most
+            weighed.append(weight * exp(-eta * loss if loss < 1.0 else -eta))
+        share = self.share / len(weighed)
+        kept = (1.0 - self.share) / sum(weighed)
+        self.weights = [kept * weight + share for weight in weighed]
+
+    def regroup(self, places: Sequence[int | None]) -> None:
+        """Go on with other experts: of each the place it had, None for a new one, which starts with share / K."""
+        entry = self.share / len(places)
+        left = 1.0 - entry * sum(place is None for place in places)
+        known = sum(self.weights[place] for place in places if place is not None)
+        if not known:
+            self.weights = [1.0 / len(places)] * len(places)
+            return
+        self.weights = [entry if place is None else self.weights[place] * left / known for place in places]
+
+    def snapshot(self) -> State:
+        """Values seen, scale, weights."""
+        return [self._seen, self._scale, list(self.weights)]
+
+    def restore(self, state: State) -> None:
+        """Go on from a snapshot."""
+        self._seen, self._scale, weights = state
+        self.weights = list(weights)
+
+
+class Mix(Expert):
+    """Forecast of several experts of `EXPERTS`, each by its weight of the moment; an expert itself.
+
+    Parameters: `names` of the experts that take part, `season` in buckets, `eta`, `share`. An unknown value weighs
+    nobody.
+
+    >>> mix = Mix(names=("ses", "holt_winters"), season=2)
+    >>> for y in [4.0, 8.0] * 50:
+    ...     mix.learn_one(y)
+    >>> [round(mean, 1) for mean in mix.forecast(2)]
+    [4.6, 7.4]
+    >>> mix.take_part(("tsb", "ses"))
+    >>> {name: round(weight, 3) for name, weight in mix.weights.items()}
+    {'tsb': 0.005, 'ses': 0.995}
+    """
+
+    __slots__ = ("_experts", "_shares", "eta", "names", "season", "share")
+    NAME = "hedge"
+
+    def __init__(
+        self, names: tuple[str, ...] = ("tsb", "ses"), season: int = 7, eta: float = 0.5, share: float = 0.01
+    ) -> None:
+        self.names = names
+        self.season = season
+        self.eta = eta
+        self.share = share
+        self._experts = [_made(name, season) for name in names]
+        self._shares = FixedShare(len(names), eta, share)
+
+    def __str__(self) -> str:
+        experts = ",".join(map(str, self._experts))
+        return f"{self.NAME}@{self.VERSION}(eta={self.eta:g},share={self.share:g},{experts})"
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Weight of each expert."""
+        return dict(zip(self.names, self._shares.weights, strict=True))
+
+    def take_part(self, names: tuple[str, ...]) -> None:
+        """Go on with the experts named: those at work stay as they are, new ones start cold, others are dropped."""
+        if names == self.names:
+            return
+        places = [self.names.index(name) if name in self.names else None for name in names]
+        self._experts = [
+            _made(name, self.season) if place is None else self._experts[place]
+            for name, place in zip(names, places, strict=True)
+        ]
+        self._shares.regroup(places)
+        self.names = names
+
+    def learn_one(self, y: float, x: Features | None = None) -> None:  # noqa: ARG002 - River's signature
+        """Weigh the experts by their forecasts of `y`, then let each learn it."""
+        known = tamed(y)
+        if known is not None:
+            self._shares.learn_one(known, [expert.forecast(1)[0] for expert in self._experts])
+        for expert in self._experts:
+            expert.learn_one(y)
+
+    def forecast(self, horizon: int, xs: list[Features] | None = None) -> list[float]:  # noqa: ARG002 - River's
+        """Weighted mean of the experts' forecasts."""
+        path = [0.0] * horizon
+        for weight, expert in zip(self._shares.weights, self._experts, strict=True):
+            path = [sum_ + weight * mean for sum_, mean in zip(path, expert.forecast(horizon), strict=True)]
+        return path
+
+    def snapshot(self) -> State:
+        """Names, weights and each expert's state."""
+        return [list(self.names), self._shares.snapshot(), [expert.snapshot() for expert in self._experts]]
+
+    def restore(self, state: State) -> None:
+        """Go on from a snapshot, with the experts that took part when it was taken."""
+        names, shares, states = state
+        self.names = tuple(names)
+        self._shares.restore(shares)
+        self._experts = [_made(name, self.season) for name in names]
+        for expert, known in zip(self._experts, states, strict=True):
+            expert.restore(known)
+
+
+def _made(name: str, season: int) -> Expert:
+    if name not in EXPERTS:
+        raise ValueError(f"no expert is called {name!r}; there are {', '.join(EXPERTS)}")
+    return EXPERTS[name](season)
