@@ -25,6 +25,7 @@ _SUMMED_MEAN = 32.0
 _SUMMED_TERMS = 64
 # Below this share of the variance that is not Poisson's, the two distributions are nearer than the slack.
 _POISSON_SHARE = 1e-14
+_DIGITS_LEFT = 1e-4
 _GUIDED_STEPS = 8
 _GAUSSIAN_SHAPE = 1e14
 # All but the last digit of any level lies at 0 for smaller shapes.
@@ -177,18 +178,17 @@ def _nearer_tail(mean: Float64, variance: Float64, k: Float64, level: Float64) -
     upper = level >= _MEDIAN
     chance, share = mean / variance, (variance - mean) / variance
     poisson = share <= _POISSON_SHARE
-    # Of chance and share only the smaller one has all its digits.
-    scattered = chance < share
     size = mean * np.divide(mean, variance - mean, out=np.zeros(mean.size), where=~poisson)
+    a, b = k + 1, size
     tail = np.empty(mean.size)
-    for side, small_share, small_chance, limit in (
-        (upper, betainc, betaincc, gammainc),
-        (~upper, betaincc, betainc, gammaincc),
+    # Near 1 chance and share have lost the digits of what they lack, but betaincc takes six times as long.
+    for where, function, arguments in (
+        (upper & poisson, gammainc, (a, mean)),
+        (~upper & poisson, gammaincc, (a, mean)),
+        (upper & ~poisson & (chance >= _DIGITS_LEFT), betainc, (a, b, share)),
+        (upper & ~poisson & (chance < _DIGITS_LEFT), betaincc, (b, a, chance)),
+        (~upper & ~poisson & (share >= _DIGITS_LEFT), betainc, (b, a, chance)),
+        (~upper & ~poisson & (share < _DIGITS_LEFT), betaincc, (a, b, share)),
     ):
-        at = side & poisson
-        tail[at] = limit(k[at] + 1, mean[at])
-        at = side & ~poisson & ~scattered
-        tail[at] = small_share(k[at] + 1, size[at], share[at])
-        at = side & ~poisson & scattered
-        tail[at] = small_chance(size[at], k[at] + 1, chance[at])
+        tail[where] = function(*(part[where] for part in arguments))
     return tail, upper
