@@ -2,8 +2,12 @@
 
 After each value, expert i with one-step error e_i:
 
-    loss_i = min(1, e_i^2 / 4 s), s the running mean of y^2
+    loss_i = min(1, e_i^2 / 4 s), s the running mean of the mix's own e^2
     w_i <- w_i exp(-eta loss_i), normalised;  w_i <- (1 - share) w_i + share / K
+
+Losses are measured against the mix's error, not against y^2: for intermittent demand the two are alike, but of
+steady demand y^2 is so much larger than any error that all losses vanish and the weights stay equal (airline
+passengers, six months ahead: root mean squared error / mean .123 by y^2, .089 by the error; co2 .033 and .018).
 
 The share lets an expert come back when the series changes, and no weight can underflow: each stays above
 share / K. River's `EWARegressor` has neither, and its cold prediction is the sum of its experts.
@@ -16,10 +20,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from operator import mul
 from typing import Final
 
 from domain.demand.experts.catalogue import EXPERTS
-from domain.demand.experts.expert import Expert, Features, State, tamed
+from domain.demand.experts.expert import HIGHEST, Expert, Features, State, tamed
 
 _KEEP: Final = 0.05
 """Weight of the newest value in s."""
@@ -32,7 +37,7 @@ class FixedShare:
     >>> for y in [10.0, 10.0, 10.0]:
     ...     weights.learn_one(y, [10.0, 0.0])
     >>> [round(weight, 3) for weight in weights.weights]
-    [0.591, 0.409]
+    [0.812, 0.188]
     """
 
     __slots__ = ("_scale", "_seen", "eta", "share", "weights")
@@ -49,7 +54,8 @@ class FixedShare:
     def learn_one(self, y: float, forecasts: Sequence[float]) -> None:
         """Weigh the experts by what they had forecast for the known value `y`."""
         self._seen = seen = self._seen + 1
-        self._scale += (y * y - self._scale) * (_KEEP if seen * _KEEP > 1.0 else 1.0 / seen)
+        mixed = y - sum(map(mul, self.weights, forecasts))
+        self._scale += (mixed * mixed - self._scale) * (_KEEP if seen * _KEEP > 1.0 else 1.0 / seen)
         most = 4.0 * self._scale
         if most <= 0.0:
             return
@@ -94,7 +100,7 @@ class Mix(Expert):
     >>> for y in [4.0, 8.0] * 50:
     ...     mix.learn_one(y)
     >>> [round(mean, 1) for mean in mix.forecast(2)]
-    [4.6, 7.4]
+    [4.0, 8.0]
     >>> mix.take_part(("tsb", "ses"))
     >>> {name: round(weight, 3) for name, weight in mix.weights.items()}
     {'tsb': 0.005, 'ses': 0.995}
@@ -136,10 +142,11 @@ class Mix(Expert):
 
     def learn_one(self, y: float, x: Features | None = None) -> None:  # noqa: ARG002 - River's signature
         """Weigh the experts by their forecasts of `y`, then let each learn it."""
-        known = tamed(y)
+        known = y if 0.0 <= y <= HIGHEST else tamed(y)
+        experts = self._experts
         if known is not None:
-            self._shares.learn_one(known, [expert.forecast(1)[0] for expert in self._experts])
-        for expert in self._experts:
+            self._shares.learn_one(known, [expert.forecast(1)[0] for expert in experts])
+        for expert in experts:
             expert.learn_one(y)
 
     def forecast(self, horizon: int, xs: list[Features] | None = None) -> list[float]:  # noqa: ARG002 - River's

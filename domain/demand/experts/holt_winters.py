@@ -61,9 +61,8 @@ class HoltWinters(Expert):
         if not 0.0 <= y <= HIGHEST:
             known = tamed(y)
             if known is None:
-                if not seen:
-                    return
-                known = self.forecast(1)[0]
+                self._pass_over(seen)
+                return
             y = known
         season = self.season
         self._seen = n = seen + 1
@@ -87,6 +86,17 @@ class HoltWinters(Expert):
             if rounds * gain < 1.0:
                 gain = 1.0 / rounds
             places[place] += gain * error
+
+    def _pass_over(self, seen: int) -> None:
+        """Go on by a bucket of which nothing is known; before the first value there is nothing to go on from."""
+        if not seen:
+            return
+        if seen < self.season:
+            self._collect(self._level, seen)
+        else:
+            self._trend *= self.phi
+            self._level += self._trend
+        self._seen = seen + 1
 
     def _collect(self, y: float, seen: int) -> None:
         """Take in a value of the first season; the last of them makes differences of what was collected."""

@@ -1,0 +1,89 @@
+"""The guards around River's SNARIMAX."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from river.linear_model import LinearRegression
+from river.time_series import SNARIMAX
+
+from domain.demand.experts.snarimax import _FURTHEST, GuardedSNARIMAX
+
+
+def lumpy(n, seed=5):
+    rng = random.Random(seed)
+    return [math.floor(rng.lognormvariate(6, 1.5)) * float(rng.random() < 0.5) for _ in range(n)]
+
+
+def test_river_default_diverges_and_the_guarded_does_not():
+    """On lumpy demand in thousands, River's default forecasts beyond reason; ours stays within the cap."""
+    default, guarded = SNARIMAX(p=2, d=0, q=0, m=7, sp=1, regressor=LinearRegression()), GuardedSNARIMAX(season=7)
+    worst = 0.0
+    for y in lumpy(500):
+        default.learn_one(y)
+        guarded.learn_one(y)
+        path = default.forecast(7)
+        worst = max(worst, *(abs(mean) if math.isfinite(mean) else math.inf for mean in path))
+        assert max(guarded.forecast(28)) <= 10 * max(lumpy(500))
+    assert worst > 1e30
+
+
+def test_the_cap_follows_the_largest_value_of_late():
+    """A forecast that runs away is cut at ten times the largest of the last 28 to 56 values, not of all."""
+    expert = GuardedSNARIMAX(season=1)
+    for y in [1000.0, *[1.0, 2.0] * 60]:
+        expert.learn_one(y)
+    state = expert.snapshot()
+    state[-1] = [50.0] * len(state[-1])
+    expert.restore(state)
+    assert set(expert.forecast(40)) <= {0.0, 20.0} | set(expert.forecast(2))
+    assert max(expert.forecast(40)) <= 20.0
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf, 1e200])
+def test_a_forecast_that_is_not_finite_becomes_the_mean(weight):
+    """With weights out of bounds, the forecast is finite still."""
+    expert = GuardedSNARIMAX(season=1)
+    for y in lumpy(100):
+        expert.learn_one(y)
+    state = expert.snapshot()
+    state[-1] = [weight] * len(state[-1])
+    expert.restore(state)
+    assert expert.forecast(400)[-1] == state[1]
+    assert all(math.isfinite(mean) for mean in expert.forecast(400))
+
+
+def test_no_value_is_further_out_than_the_bound():
+    """Standardised values stay within seven deviations, a leap by 1e18 after a constant included."""
+    expert = GuardedSNARIMAX(season=7)
+    for y in [*[1.0] * 100, 1e18, *[1.0] * 30, 0.0, *lumpy(100)]:
+        expert.learn_one(y)
+        assert all(abs(z) <= _FURTHEST for z in expert._model.y_diff)
+
+
+@pytest.mark.parametrize(("season", "p"), [(1, 1), (1, 3), (2, 3), (7, 2), (24, 1)])
+@pytest.mark.parametrize("seen", [0, 1, 2, 5, 30, 300])
+def test_the_path_ahead_is_that_of_river(season, p, seen):
+    """Carried forward by us, the regression gives what River's own forecast gives, the first lags missing or not."""
+    expert = GuardedSNARIMAX(season=season, p=p)
+    for y in lumpy(seen):
+        expert.learn_one(y)
+    assert expert._ahead(30) == pytest.approx(expert._model.forecast(30), rel=1e-9, abs=1e-12)
+
+
+def test_a_season_is_learned():
+    """A weekly pattern that is nothing but season is forecast within a tenth after a year."""
+    week = [10.0, 12.0, 11.0, 10.0, 15.0, 40.0, 30.0]
+    expert = GuardedSNARIMAX(season=7)
+    for y in week * 52:
+        expert.learn_one(y)
+    assert expert.forecast(7) == pytest.approx(week, rel=0.1)
+
+
+@pytest.mark.parametrize("wrong", [{"season": 0}, {"p": 0}])
+def test_orders_below_one_are_refused(wrong):
+    """The message gives both."""
+    with pytest.raises(ValueError, match="season and p must be at least 1"):
+        GuardedSNARIMAX(**wrong)
