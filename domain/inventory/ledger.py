@@ -16,29 +16,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+import numpy as np
 import polars as pl
 
-UNIT_UNKNOWN: Final = "ledger.unit_unknown"
-REASON_UNKNOWN: Final = "ledger.reason_unknown"
-DESTINATION: Final = "ledger.destination"
-INEXACT: Final = "ledger.inexact"
-OVERFLOW: Final = "ledger.overflow"
-DIMENSION: Final = "ledger.dimension"
-UNKNOWN_LOCATION: Final = "ledger.unknown_location"
+from domain.inventory.arrays import Int64, UInt8
+from domain.inventory.codes import CODES, OVERFLOW, number
+from domain.inventory.enrol import enrol
+from domain.inventory.history import Entries, History
+from domain.inventory.keys import Keys
+from domain.inventory.legs import Legs
+from domain.inventory.overflow import overflowing
+from domain.inventory.questions import activity, as_of, known
+from domain.inventory.reasons import BALANCES
+from domain.inventory.report import balances_of, findings_of, postings_of
+from domain.inventory.running import running
+from domain.inventory.tables import BALANCE_SCHEMA, FINDING_SCHEMA, MOVE_SCHEMA, POSTING_SCHEMA, REFUSED_SCHEMA
+from domain.inventory.units import BASE
+from domain.inventory.wellformed import judge
+from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.watermark import BEGINNING
+from schemas.errors import RecoveryError
 
-CODES: Final = {
-    UNIT_UNKNOWN: "the unit of measure is not in the table",
-    REASON_UNKNOWN: "the reason is not in the table",
-    DESTINATION: "the reason needs a destination other than where the move starts",
-    INEXACT: "the quantity is no whole number of thousandths of the base unit",
-    OVERFLOW: "a balance would no longer fit",
-    DIMENSION: "the SKU was first moved in units of another dimension",
-    UNKNOWN_LOCATION: "nothing was ever moved at the location",
-}
-"""Why a move (the last one: a count) is refused; the first that applies, in this order."""
-
-LIMIT: Final = 2**60
-"""Largest balance either way, so that a position of five of them still fits."""
+_STATE_VERSION = 1
+_HEAD = "head"
+_NEVER: Final = 2**62
+"""When a key was first posted to that never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +58,71 @@ class Ledger:
     """Balances of all keys, and the postings of the last `history_us`."""
 
     def __init__(self, window_us: int, history_us: int) -> None:
-        raise NotImplementedError
+        self._window = window_us
+        self._kept = history_us
+        self._until = BEGINNING
+        self._keys = Keys()
+        self._balances: Int64 = np.zeros((len(BALANCES), 0), dtype=np.int64)
+        self._first: Int64 = np.empty(0, dtype=np.int64)
+        self._history = History()
 
     @property
     def kept_from_us(self) -> int:
         """Oldest time that `as_of` still answers for: the last window's end less the history."""
-        raise NotImplementedError
+        return self._until - self._kept
 
     def post(self, moves: pl.DataFrame) -> Posted:
         """Book the moves (MOVE_SCHEMA) of whole windows, all behind those of earlier calls; ValueError if not."""
-        raise NotImplementedError
+        if moves.height == 0:
+            return _nothing()
+        moves = moves.select(MOVE_SCHEMA.keys()).sort("time_us", "_identity")
+        self._move_on(moves["window_start"])
+        judged = judge(moves)
+        legs = enrol(moves, judged, self._keys)
+        self._grow()
+        refused = overflowing(legs, self._balances)
+        if len(refused):
+            judged.code[refused] = number(OVERFLOW)
+            legs = legs[~np.isin(legs.row, refused)]
+        return self._book(moves, legs, judged.code)
+
+    def _move_on(self, starts: pl.Series) -> None:
+        windows = starts.to_numpy()
+        first = int(windows.min())
+        if first < self._until:
+            raise ValueError(f"moves of the window at {first} us come too late: all until {self._until} us is booked")
+        self._until = int(windows.max()) + self._window
+
+    def _grow(self) -> None:
+        new = len(self._keys) - len(self._first)
+        if new:
+            self._balances = np.pad(self._balances, ((0, 0), (0, new)))
+            self._first = np.pad(self._first, (0, new), constant_values=_NEVER)
+
+    def _book(self, moves: pl.DataFrame, legs: Legs, code: UInt8) -> Posted:
+        names = pl.Series("code", ["", *CODES])
+        refused = moves.with_columns(names.gather(code)).filter(pl.Series(code != 0))
+        if len(legs) == 0:
+            return Posted(**_empty() | {"refused": refused})
+        sorted_legs = legs.by_key()
+        time, window = (moves[name].to_numpy()[sorted_legs.row] for name in ("time_us", "window_start"))
+        after = running(sorted_legs, self._balances)
+        posted = Posted(
+            postings=postings_of(moves, legs, self._keys),
+            balances=balances_of(sorted_legs, after, window, self._window, self._keys),
+            findings=findings_of(moves, sorted_legs, after, time, self._balances, self._keys),
+            refused=refused,
+        )
+        self._take(sorted_legs, after, moves["valid_us"].to_numpy()[sorted_legs.row], time)
+        return posted
+
+    def _take(self, legs: Legs, after: Int64, valid: Int64, time: Int64) -> None:
+        starts = np.flatnonzero(np.diff(legs.key, prepend=-1))
+        ends = np.append(starts[1:], len(legs)) - 1
+        touched = legs.key[starts]
+        self._balances[:, touched] = after[:, ends]
+        self._first[touched] = np.minimum(self._first[touched], time[starts])
+        self._history.add(Entries(legs.key, legs.quantity, legs.pattern, valid, time), self.kept_from_us)
 
     def as_of(self, keys: pl.DataFrame) -> pl.DataFrame:
         """AS_OF_SCHEMA, row by row, for `keys` of site, sku, location, valid_us, booked_us (null: all that is booked).
@@ -72,31 +130,70 @@ class Ledger:
         A call may bring many windows. Ask with `booked_us` as the last microsecond of the window in which the question
         comes up, and the answer does not depend on what else the call brought.
         """
-        raise NotImplementedError
+        return as_of(self.known(keys), self._keys, self._balances, self._history, self.kept_from_us)
 
     def activity(self, keys: pl.DataFrame) -> pl.DataFrame:
         """`keys` (site, sku, location, from_us, until_us, booked_us) with the moves valid in from_us < t <= until_us.
 
-        Adds moves (count of postings that change on hand), net and gross (sums of the change and of its size).
+        Adds moves (count of postings that change on hand), net and gross (sums of the change and of its size); null
+        where from_us or booked_us is older than the kept history.
         """
-        raise NotImplementedError
+        return activity(keys, self._keys, self._history, self.kept_from_us)
 
     def known(self, keys: pl.DataFrame) -> pl.DataFrame:
         """`keys` (site, sku, location, booked_us) with known and location_known, as in AS_OF_SCHEMA."""
-        raise NotImplementedError
+        return known(keys, self._keys, self._first)
+
+    def base_units(self, skus: pl.Series) -> pl.Series:
+        """Base unit that each SKU is held to; null for one that never moved."""
+        held = self._keys.frame.select("sku", "dimension").unique("sku", keep="any")
+        number = skus.to_frame("sku").join(held, on="sku", how="left", maintain_order="left")["dimension"]
+        return number.replace_strict(dict(enumerate(BASE.values())), return_dtype=pl.String)
 
     def snapshot_parts(self) -> dict[str, bytes]:
         """State by name of its part. All but `head` never change once given: keep them, and drop what is not listed."""
-        raise NotImplementedError
+        columns = dict(zip(BALANCES, self._balances, strict=True))
+        head = {
+            "version": _STATE_VERSION,
+            "until": self._until,
+            "chunks": self._history.begun,
+            "balances": to_bytes(pl.DataFrame({**columns, "first_us": self._first})),
+        }
+        return {_HEAD: msgspec.msgpack.encode(head), **self._keys.snapshot(), **self._history.snapshot()}
 
     def restore_parts(self, parts: dict[str, bytes]) -> None:
         """Take up a snapshot; one of another version is refused with RecoveryError."""
-        raise NotImplementedError
+        head = msgspec.msgpack.decode(parts[_HEAD])
+        if head["version"] != _STATE_VERSION:
+            raise RecoveryError(
+                f"state of the stock ledger has version {head['version']}, this is {_STATE_VERSION}",
+                fix="finish the run with the version of Takt that began it, or start a new run",
+            )
+        self._until = head["until"]
+        frame = from_bytes(head["balances"])
+        self._balances = np.stack([frame[name].to_numpy() for name in BALANCES])
+        self._first = frame["first_us"].to_numpy().copy()
+        self._keys.restore({name: data for name, data in parts.items() if name.startswith("keys.")})
+        chunks = {name: data for name, data in parts.items() if name.startswith("history.")}
+        self._history.restore(chunks, head["chunks"])
 
     def snapshot(self) -> bytes:
         """All parts in one MessagePack document."""
-        raise NotImplementedError
+        return msgspec.msgpack.encode(self.snapshot_parts())
 
     def restore(self, data: bytes) -> None:
         """Take up `snapshot`."""
-        raise NotImplementedError
+        self.restore_parts(msgspec.msgpack.decode(data, type=dict[str, bytes]))
+
+
+def _empty() -> dict[str, pl.DataFrame]:
+    return {
+        "postings": pl.DataFrame(schema=POSTING_SCHEMA),
+        "balances": pl.DataFrame(schema=BALANCE_SCHEMA),
+        "findings": pl.DataFrame(schema=FINDING_SCHEMA),
+        "refused": pl.DataFrame(schema=REFUSED_SCHEMA),
+    }
+
+
+def _nothing() -> Posted:
+    return Posted(**_empty())

@@ -69,7 +69,8 @@ BALANCE_SCHEMA: Final[Schema] = {
     "position": pl.Int64,
     "postings": pl.Int64,
 }
-"""Balances of a key at the end of a window that has postings of it, and how many. Sorted by (window_end, key)."""
+"""Balances of a key at the end of a window that has postings of it, and how many. Sorted by window_end; keys stand
+in the order in which they were first posted to."""
 
 FINDING_SCHEMA: Final[Schema] = {
     **_KEY,
@@ -82,10 +83,10 @@ FINDING_SCHEMA: Final[Schema] = {
     "window_start": pl.Int64,
 }
 """An invariant begins to be broken (`broken`) or holds again, by the last move of that instant; `amount` is what is
-missing for it to hold, 0 when it holds. Sorted by (time_us, key, invariant)."""
+missing for it to hold, 0 when it holds. Sorted by time_us; keys in the order in which they were first posted to."""
 
 REFUSED_SCHEMA: Final[Schema] = {**MOVE_SCHEMA, "code": pl.String}
-"""A move that is not booked, and why: one of `ledger.CODES`. Sorted by (time_us, identity)."""
+"""A move that is not booked, and why: one of `codes.CODES`. Sorted by (time_us, identity)."""
 
 AS_OF_SCHEMA: Final[Schema] = {
     **_KEY,
