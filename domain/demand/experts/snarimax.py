@@ -14,6 +14,7 @@ River: `river.time_series.SNARIMAX`. Anava, Hazan, Mannor and Shamir (2013), COL
 from __future__ import annotations
 
 import math
+from functools import cache
 from operator import mul
 from typing import Any, Final
 
@@ -53,7 +54,6 @@ class GuardedSNARIMAX(Expert):
         "_block",
         "_mean",
         "_model",
-        "_path",
         "_peak",
         "_peak_before",
         "_regression",
@@ -119,7 +119,9 @@ class GuardedSNARIMAX(Expert):
         path = []
         for ahead in self._ahead(horizon):
             value = mean + deviation * ahead
-            path.append(min(max(value, 0.0), highest) if math.isfinite(value) else mean)
+            if not 0.0 <= value <= highest:
+                value = min(max(value, 0.0), highest) if math.isfinite(value) else mean
+            path.append(value)
         return path
 
     def _ahead(self, horizon: int) -> list[float]:
@@ -127,8 +129,7 @@ class GuardedSNARIMAX(Expert):
         regression = self._regression
         weights = regression.weights
         p, season = self.p, self.season
-        near = [weights.get(f"y-{lag}", 0.0) for lag in range(p, 0, -1)]
-        far = weights.get(f"sy-{season}", 0.0)
+        *near, far = [weights.get(name, 0.0) for name in _features(p, season)]
         intercept = regression.intercept
         lags = [*self._model.y_diff]
         lags.reverse()
@@ -155,3 +156,9 @@ class GuardedSNARIMAX(Expert):
         regression._weights = VectorDict(dict(zip(names, weights, strict=True)))  # noqa: SLF001 - River has no setter
         self._model.y_diff.clear()
         self._model.y_diff.extend(lags)
+
+
+@cache
+def _features(p: int, season: int) -> tuple[str, ...]:
+    """River's names of the lags, the oldest of the near ones first, that of a season ago last."""
+    return (*(f"y-{lag}" for lag in range(p, 0, -1)), f"sy-{season}")
