@@ -26,6 +26,8 @@ from typing import Final
 from domain.demand.experts.catalogue import EXPERTS
 from domain.demand.experts.expert import HIGHEST, Expert, Features, State, tamed
 
+_HIGHEST_ETA: Final = 100.0
+"""Above some hundreds the weights of experts that all lose would underflow."""
 _KEEP: Final = 0.05
 """Weight of the newest value in s."""
 
@@ -43,8 +45,8 @@ class FixedShare:
     __slots__ = ("_scale", "_seen", "eta", "share", "weights")
 
     def __init__(self, experts: int, eta: float, share: float) -> None:
-        if eta <= 0 or not 0 < share < 1:
-            raise ValueError(f"eta must be above 0, share between 0 and 1: eta={eta:g}, share={share:g}")
+        if not 0 < eta <= _HIGHEST_ETA or not 0 < share < 1:
+            raise ValueError(f"eta must be above 0 and at most 100, share in (0, 1): eta={eta:g}, share={share:g}")
         self.eta = eta
         self.share = share
         self.weights = [1.0 / experts] * experts
