@@ -1,0 +1,129 @@
+"""Stock that one site has too much of and another too little: what to move before anything is ordered from outside.
+
+A site gives what its position has above its order-up-to level, as far as that lies on its shelves; it is given what its
+position lacks of its reorder point. Rules, in this order:
+
+1. The shortage that remains is the least there can be: every split moves min(all that can be given, all that lacks).
+2. What is moved costs least, where moves have costs: a transport problem per SKU, solved as a linear programme, whose
+   corners are whole numbers.
+3. Few moves: at most givers and takers of a SKU, less one. The fewest are not sought: that is a packing problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from domain.inventory.lead_time import Float64
+from domain.inventory.policies import Int64
+from schemas.ids import event_id
+
+TRANSFER_TYPE: Final = "inventory.transfer.v1"
+"""Names the kind of id."""
+
+TRANSFER_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "sku": pl.String,
+    "from_site": pl.String,
+    "to_site": pl.String,
+    "quantity": pl.Int64,
+    "surplus": pl.Int64,
+    "shortage": pl.Int64,
+    "reason": pl.String,
+    "proposal_id": pl.String,
+    "time_us": pl.Int64,
+}
+"""A move that is recommended, thousandths of the base unit: `surplus` of the giver and `shortage` of the taker before
+any move. Sorted by (sku, from_site, to_site)."""
+
+
+def transfers(
+    stock: pl.DataFrame, time_us: int, move_costs: Mapping[tuple[str, str], float] | None = None
+) -> pl.DataFrame:
+    """Moves in TRANSFER_SCHEMA between the sites of each SKU.
+
+    `stock` has one row per (site, sku): position, available (on hand, not allocated), reorder_point, order_up_to; all
+    Int64 thousandths. A row with a null in it takes no part. `move_costs` is the cost of one unit from a site to
+    another; a pair it lacks is never used.
+    """
+    rows = (
+        stock.drop_nulls(["position", "available", "reorder_point", "order_up_to"])
+        .with_columns(
+            surplus=pl.min_horizontal(pl.col("position") - pl.col("order_up_to"), "available").clip(lower_bound=0),
+            shortage=(pl.col("reorder_point") - pl.col("position")).clip(lower_bound=0),
+        )
+        .filter((pl.col("surplus") > 0) | (pl.col("shortage") > 0))
+        .filter(((pl.col("surplus") > 0).any() & (pl.col("shortage") > 0).any()).over("sku"))
+        .sort("sku", "site")
+    )
+    found = []
+    for (sku,), group in rows.group_by("sku", maintain_order=True):
+        givers, takers = group.filter(pl.col("surplus") > 0), group.filter(pl.col("surplus") == 0)
+        surplus, shortage = givers["surplus"].to_numpy(), takers["shortage"].to_numpy()
+        if move_costs is None:
+            moved = matched(surplus, shortage)
+        else:
+            pairs = [[move_costs.get((a, b), np.inf) for b in takers["site"]] for a in givers["site"]]
+            moved = transported(surplus, shortage, np.array(pairs))
+        for giver, taker in zip(*np.nonzero(moved), strict=True):
+            sites = str(givers["site"][int(giver)]), str(takers["site"][int(taker)])
+            found.append(
+                _row(str(sku), sites, int(moved[giver, taker]), int(surplus[giver]), int(shortage[taker]), time_us)
+            )
+    return pl.DataFrame(found, schema=TRANSFER_SCHEMA, orient="row")
+
+
+def matched(surplus: Int64, shortage: Int64) -> Int64:
+    """What each giver (rows) moves to each taker (columns): equal amounts first, then the largest of both.
+
+    Each move empties a giver or fills a taker, and the last one ends with no giver or no taker left, which proves rules
+    1 and 3.
+    """
+    left, lacking = surplus.copy(), shortage.copy()
+    moved = np.zeros((left.size, lacking.size), dtype=np.int64)
+    for taker in range(lacking.size):
+        same = np.flatnonzero(left == lacking[taker])
+        if same.size:
+            moved[same[0], taker] = lacking[taker]
+            left[same[0]] = lacking[taker] = 0
+    while left.any() and lacking.any():
+        giver, taker = int(left.argmax()), int(lacking.argmax())
+        quantity = min(left[giver], lacking[taker])
+        moved[giver, taker] += quantity
+        left[giver] -= quantity
+        lacking[taker] -= quantity
+    return moved
+
+
+def transported(surplus: Int64, shortage: Int64, costs: Float64) -> Int64:
+    """What each giver moves to each taker at least cost, the shortage being least; infinite costs forbid a pair."""
+    from scipy.optimize import linprog  # noqa: PLC0415 - 0.5 s that most runs need not pay
+
+    moved = np.zeros(costs.shape, dtype=np.int64)
+    pairs = np.argwhere(np.isfinite(costs))
+    if not pairs.size:
+        return moved
+    price = costs[tuple(pairs.T)]
+    # A unit left lacking costs more than any way of moving things about could save.
+    reward = 1 + (np.ptp(price) + np.abs(price).max()) * min(costs.shape)
+    limits = np.concatenate(
+        [pairs[:, 0] == np.arange(surplus.size)[:, None], pairs[:, 1] == np.arange(shortage.size)[:, None]]
+    )
+    scale = max(surplus.max(), shortage.max())
+    solved = linprog(price - reward, A_ub=limits, b_ub=np.concatenate([surplus, shortage]) / scale, method="highs-ds")
+    moved[tuple(pairs.T)] = np.rint(solved.x * scale)
+    return moved
+
+
+def _row(
+    sku: str, sites: tuple[str, str], quantity: int, surplus: int, shortage: int, time_us: int
+) -> tuple[object, ...]:
+    giver, taker = sites
+    reason = (
+        f"{giver} has {surplus / 1000:g} above its order-up-to level and {taker} lacks {shortage / 1000:g} of its "
+        f"reorder point: move {quantity / 1000:g}."
+    )
+    identity = event_id(TRANSFER_TYPE, [sku, giver, taker, quantity, time_us])
+    return sku, giver, taker, quantity, surplus, shortage, reason, identity, time_us
