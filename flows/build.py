@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bytewax.dataflow import Dataflow
@@ -11,15 +11,16 @@ from bytewax.outputs import Sink
 
 from domain.streaming.partition import Stream
 from domain.streaming.watermark import TimeBounds
-from flows.estimators import Rows
-from flows.kinds import demand_fields, kind_of
+from flows.estimators import Estimator, Rows
+from flows.kinds import Kind, demand_fields, kind_of
 from flows.progress import Told, Watched
 from flows.recovery import Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
 from flows.sources.files import PARTITION, FileSource, FileSourceOptions
-from flows.throughput import Input, wire
+from flows.stock.estimator import StockEstimator
 from flows.valve import Valves
+from flows.wiring import Estimates, Input, wire
 from quality.breaker import BreakerRule
 from quality.gate import Gate
 from quality.registration import Registered, register
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from flows.audit import Audit
 
 FLOW = "throughput"
+
+_STOCK = "all:stock"
+"""The step where demand and stock meet, named as no source can be."""
 
 
 def lake_location(settings: Settings) -> LakeLocation:
@@ -49,7 +53,29 @@ def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told |
     gates = {name: register(find_contract(s.contract, settings.contracts)) for name, s in settings.sources.items()}
     inputs = [_input(name, settings, gates[name], run, audit, told) for name in settings.sources]
     findings = audit.findings(follow=settings.endless) if audit else None
-    return wire(FLOW, inputs, _sinks(settings, run, gates.values()), findings)
+    return wire(FLOW, inputs, _estimates(settings, inputs), _sinks(settings, run, gates.values()), findings)
+
+
+def _estimates(settings: Settings, inputs: Sequence[Input]) -> list[Estimates]:
+    """A step for each source that is estimated on its own, and one for all that are merged."""
+    alone = [_alone(one, one.kind.estimator) for one in inputs if one.kind.estimator is not None]
+    merged = {one.name: one.stream for one in inputs if one.kind.merged}
+    if not merged:
+        return alone
+    return [*alone, Estimates(_STOCK, tuple(merged), lambda: StockEstimator(settings.stock, merged))]
+
+
+def _alone(one: Input, estimator: Callable[[int, str], Estimator]) -> Estimates:
+    return Estimates(one.name, (one.name,), lambda: estimator(one.stream.bounds.window_us, one.stream.contract))
+
+
+def _bounds(settings: Settings, kind: Kind) -> tuple[TimeBounds, int]:
+    """Time bounds of a kind, and how long its ids are remembered in microseconds."""
+    if kind.merged:
+        stock = settings.stock
+        return TimeBounds(_us(stock.window_s), _us(stock.disorder_s), 0), _us(stock.dedupe_s)
+    time = settings.time
+    return TimeBounds(_us(time.window_s), _us(time.disorder_s), _us(time.lateness_s)), _us(time.dedupe_s)
 
 
 def _input(
@@ -60,15 +86,15 @@ def _input(
     demand_fields(contract)
     valves = Valves(settings.breaker.pause_s)
     source, partitions, key = _source(name, settings, run, valves, told)
-    time = settings.time
-    bounds = TimeBounds(_us(time.window_s), _us(time.disorder_s), _us(time.lateness_s))
+    bounds, dedupe_us = _bounds(settings, kind)
     spec = Stream(
         contract=contract.key,
         suite_hash=registered.suite_hash,
         id_columns=contract.idempotency_key,
         columns=kind.columns,
         bounds=bounds,
-        dedupe_us=_us(time.dedupe_s),
+        dedupe_us=dedupe_us,
+        books=kind.books,
     )
     gate = Gate(registered, tuple({*kind.columns, *contract.idempotency_key}))
     return Input(
@@ -81,7 +107,7 @@ def _input(
         stream=spec,
         valves=valves,
         breaker=BreakerRule(settings.breaker.block_rows, settings.breaker.ratio, settings.breaker.leap),
-        idle_polls=max(1, round(time.idle_after_s)),
+        idle_polls=max(1, round(settings.time.idle_after_s)),
     )
 
 

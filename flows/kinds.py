@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from domain.health import sensor_windows
+from domain.streaming.partition import row_schema
+from domain.streaming.whole_rows import WholeRows
 from domain.streaming.windows import Aggregation
 from domain.throughput import counters, robot_windows, task_windows
 from flows.estimators import Estimator, RobotEstimator, TaskEstimator
+from flows.stock.streams import SALES, STREAMS
 from schemas.contract import Contract
 from schemas.errors import ContractError, SettingsError
 from schemas.outputs import ROBOT_WINDOW, SENSOR_WINDOW, Output
@@ -39,11 +42,34 @@ class Kind:
     published: Published | None
     """How a partition's results are published as they are; None where only estimates are."""
     estimator: Callable[[int, str], Estimator] | None
-    """Makes the estimator that learns from windows of all partitions, for a window length and a contract."""
+    """Makes the estimator that learns from windows of all partitions, for a window length and a contract; None for a
+    kind that has none or is merged with other kinds."""
+    merged: bool = False
+    """Whether sources of this kind are merged with those of all such kinds: demand and stock meet in event time."""
+    books: bool = False
+    """Whether late rows are booked when they come, see `domain.streaming.partition`."""
+
+    @property
+    def estimated(self) -> bool:
+        """Whether anybody learns from its windows."""
+        return self.merged or self.estimator is not None
 
 
 def _as_it_is(results: pl.DataFrame) -> pl.DataFrame:
     return results
+
+
+def _merged(name: str, columns: dict[str, pl.DataType | type[pl.DataType]], *, books: bool) -> Kind:
+    schema = row_schema(columns, books=books)
+    return Kind(
+        name=name,
+        columns=columns,
+        aggregation=lambda window_us: WholeRows(schema, window_us),
+        published=None,
+        estimator=None,
+        merged=True,
+        books=books,
+    )
 
 
 KINDS: dict[str, Kind] = {
@@ -70,6 +96,8 @@ KINDS: dict[str, Kind] = {
             published=Published(SENSOR_WINDOW, sensor_windows.KEY, _as_it_is),
             estimator=None,
         ),
+        # A sale that comes too late is told of, but adding it to another day's demand would make both wrong.
+        *(_merged(name, columns, books=name not in SALES) for name, columns in STREAMS.items()),
     )
 }
 

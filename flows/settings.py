@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -21,6 +22,7 @@ _SOURCE_KINDS = "'files', 'kafka'"
 _NOT_SETTINGS = {"TAKT_SETTINGS", "TAKT_TEST_ALL", "TAKT_TEST_DATA", "TAKT_KAFKA_HOME"}
 
 _M = TypeVar("_M", bound=BaseModel)
+_BUCKET_PART_S = 900
 _LONGEST_S = 366 * 86_400.0  # in microseconds far within 64 bits, also when several are added up
 
 Positive = Annotated[float, Field(ge=0.001, le=_LONGEST_S)]
@@ -147,6 +149,41 @@ class Time(_Section):
         return self
 
 
+class Stock(_Section):
+    """Demand and stock. Their streams are merged in event time, so they share windows of their own."""
+
+    window_s: Positive = Field(default=900.0, description="length of a window; positions are told at its end")
+    disorder_s: NotNegative = Field(
+        default=300.0, description="how far behind the newest event of its partition an event may be to count in time"
+    )
+    dedupe_s: Positive = Field(
+        default=7 * 86_400.0,
+        description="how long documents are remembered, and how late a move may come and be booked",
+    )
+    bucket: Literal["hour", "day", "week"] = Field(default="day", description="calendar bucket of demand")
+    time_zone: str = Field(default="UTC", description="time zone of the calendar, as in Europe/Berlin")
+    horizons: tuple[Annotated[int, Field(ge=1, le=366)], ...] = Field(
+        default=(1, 7), min_length=1, description="buckets ahead for which demand is forecast"
+    )
+    live_series: int = Field(default=200_000, ge=1, description="forecast series kept unpacked; others are packed away")
+    grace_s: NotNegative = Field(default=86_400.0, description="how long papers of a count may be late")
+    expires_s: Positive = Field(default=7 * 86_400.0, description="how long a proposed adjustment may be decided upon")
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Stock:
+        if self.dedupe_s < self.disorder_s:
+            raise ValueError("dedupe_s must be at least disorder_s, or late duplicates would count")
+        if _BUCKET_PART_S % self.window_s:
+            raise ValueError(
+                f"window_s must divide {_BUCKET_PART_S} s, as calendar days of all time zones are made of it"
+            )
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone {self.time_zone!r}") from None
+        return self
+
+
 class BreakerSettings(_Section):
     """When the gate stops reading because a rule suddenly fails too often."""
 
@@ -178,6 +215,7 @@ class Settings(_Section):
     output: Output = Output()
     sources: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Source] = {}
     time: Time = Time()
+    stock: Stock = Stock()
     breaker: BreakerSettings = BreakerSettings()
     audit: AuditSettings = AuditSettings()
     workers: int = Field(default=1, ge=1, description="worker threads of the engine")

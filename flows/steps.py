@@ -71,7 +71,7 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         items: list[Item] = []
         if self._kind.published is not None:
             items += self._rows(self._kind.published, self._revisions.so_far(self._kind.published.finish(present)))
-        if self._kind.estimator is not None:
+        if self._kind.estimated:
             items.append(Ended(present))
         return items, StatefulBatchLogic.RETAIN
 
@@ -94,7 +94,7 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
 
     def _on_silence(self) -> list[Item]:
         self._silent += 1
-        if self._silent != self._idle_polls or self._kind.estimator is None:
+        if self._silent != self._idle_polls or not self._kind.estimated:
             return []
         return [Idle(self._logic.on_end())]
 
@@ -103,7 +103,7 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         for part in closed:
             if self._kind.published is not None:
                 items += self._publish(part, self._kind.published)
-            if self._kind.estimator is not None:
+            if self._kind.estimated:
                 items.append(part)
         return items
 

@@ -2,13 +2,19 @@
 
 Every row is, in this order: too old to say anything but *late*; a *duplicate* or a *conflict* of a row seen
 within the dedupe horizon; *late*; or *accepted* into windows. The counts always add up to the rows read.
+
+A ledger must not miss a late row. Where a stream *books*, rows that are late, but not too old to tell duplicates, are
+late and all the same go into the window that is open: they take their place at the newest event time before them,
+and keep their own as `VALID`.
 Everything here is a function of the rows and their order; where a batch was cut makes no difference.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -24,8 +30,21 @@ from schemas.outputs import ACCOUNTING, LATE, QUARANTINE, RULE_FAILURES
 IDENTITY = "_identity"
 """Column of a row's id hash (UInt64): the last tie-breaker where rows must be put in an order."""
 
+VALID = "_valid_us"
+"""Column of a booked row's own event time (Int64 us); its event time is then when it takes its place."""
+OFFSET = "_offset"
+"""Column of a booked row's offset (Int64), by which its message can be told."""
+RAW = "_raw"
+"""Column of a booked row's original bytes (Binary), for who has to refuse it later."""
+
+_BOOKED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {VALID: pl.Int64, OFFSET: pl.Int64, RAW: pl.Binary}
 _STATE_VERSION = 2
 _PROBE = pl.Series(["takt", "", "robot-1/7"])
+
+
+def row_schema(columns: Mapping[str, pl.DataType | type[pl.DataType]], *, books: bool) -> pl.Schema:
+    """Columns of the rows that windows get, from those an aggregation needs."""
+    return pl.Schema({**columns, IDENTITY: pl.UInt64, **(_BOOKED if books else {})})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +60,13 @@ class Stream:
     """Columns that the aggregation needs, `event_time` among them, with their types."""
     bounds: TimeBounds
     dedupe_us: int
+    books: bool = False
+    """Whether late rows are booked, and rows carry VALID, OFFSET and RAW."""
+
+    @property
+    def row_schema(self) -> pl.Schema:
+        """Columns of the rows that windows get."""
+        return row_schema(self.columns, books=self.books)
 
     def __post_init__(self) -> None:
         if self.dedupe_us < self.bounds.reach_us:
@@ -60,8 +86,7 @@ class PartitionLogic:
 
     def __init__(self, stream: Stream, aggregation: Aggregation) -> None:
         self._stream = stream
-        schema = pl.Schema({**stream.columns, IDENTITY: pl.UInt64})
-        self._windows = Windows(stream.bounds, aggregation, schema)
+        self._windows = Windows(stream.bounds, aggregation, stream.row_schema)
         self._recent = RecentIds(stream.dedupe_us)
         self._running_max = BEGINNING
 
@@ -89,19 +114,33 @@ class PartitionLogic:
         verdict = self._verdicts(batch, ids, times, before)
         late = (times < before - self._stream.bounds.reach_us) & (verdict == NEW)
         accepted = (verdict == NEW) & ~late
-
         rows = good.select(*self._stream.columns).with_columns(ids.alias(IDENTITY))
+        booked = np.zeros_like(late)
+        if self._stream.books:
+            booked = late & (times >= before - self._stream.dedupe_us)
+            accepted |= booked
+            rows = self._carried(batch, rows, np.where(booked, before, times))
         closed = self._add(rows, times, before, accepted)
         outputs = [(ACCOUNTING.name, self._account(batch, verdict, late))]
         if late.any():
             behind = (before - self._stream.bounds.reach_us - times)[late]
-            outputs.append((LATE.name, self._late(batch, np.flatnonzero(late), behind)))
+            outputs.append((LATE.name, self._late(batch, np.flatnonzero(late), behind, booked[late])))
         conflicts = np.flatnonzero(verdict == CONFLICT)
         if batch.rejects.height or len(conflicts):
             outputs.append((QUARANTINE.name, self._quarantine(batch, conflicts)))
         if batch.failures:
             outputs.append((RULE_FAILURES.name, self._failures(batch)))
         return Outcome(outputs, closed)
+
+    def _carried(self, batch: GatedBatch, rows: pl.DataFrame, places: Int64) -> pl.DataFrame:
+        """Rows with what a booked row takes along, `places` as their event times."""
+        at = batch.good[ROW].to_numpy()
+        return rows.with_columns(
+            rows[TIME].to_physical().alias(VALID),
+            pl.Series(TIME, places).cast(rows.schema[TIME]),
+            pl.Series(OFFSET, batch.raw.offsets[at]),
+            pl.Series(RAW, batch.raw.messages.take(at), pl.Binary),
+        ).select(self._stream.row_schema.names())
 
     def on_end(self) -> pl.DataFrame:
         """End of input: results, as they stand, of all windows that are not final. Changes nothing: input may go on."""
@@ -185,11 +224,18 @@ class PartitionLogic:
             "raw": batch.raw.messages.take(rows),
         }
 
-    def _late(self, batch: GatedBatch, positions: Int64, behind_us: Int64) -> pl.DataFrame:
+    def _late(
+        self,
+        batch: GatedBatch,
+        positions: Int64,
+        behind_us: Int64,
+        booked: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    ) -> pl.DataFrame:
         columns = {
             **self._origin(batch, positions),
             TIME: batch.good[TIME][positions],
             "late_by_s": behind_us / 1e6,
+            "booked": booked,
             "contract": self._stream.contract,
         }
         return pl.DataFrame(columns, schema=LATE.schema)

@@ -17,6 +17,7 @@ _KINDS: Final[dict[Kind, Schema]] = {
     "string": {"type": "string"},
     "integer": {"type": "integer"},
     "number": {"type": "number"},
+    "decimal": {"type": "number"},
     "boolean": {"type": "boolean"},
     "timestamp": {"type": "string", "format": "date-time"},
     "bytes": {"type": "string", "contentEncoding": "base64"},

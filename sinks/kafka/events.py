@@ -27,7 +27,7 @@ CUT_HEADER = "ce_taktcut"
 LONGEST_BYTES = 256 << 10
 
 _NOT_IN_ATTRIBUTES = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 class Event(NamedTuple):

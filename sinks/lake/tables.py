@@ -41,6 +41,7 @@ SQL_TYPES: dict[Kind, str] = {
     "string": "VARCHAR",
     "integer": "BIGINT",
     "number": "DOUBLE",
+    "decimal": "DECIMAL(18,3)",
     "boolean": "BOOLEAN",
     "timestamp": "TIMESTAMP WITH TIME ZONE",
     "bytes": "BLOB",

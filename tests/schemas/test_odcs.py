@@ -18,7 +18,20 @@ from schemas.errors import ContractError
 from schemas.odcs import read_contract
 from schemas.registry import contracts, find_contract
 
-SHIPPED = ["robot.state@1", "sensor.reading@1", "task@1"]
+SHIPPED = [
+    "control@1",
+    "demand.line@1",
+    "forecast@1",
+    "inventory.count@1",
+    "inventory.move@1",
+    "inventory.snapshot@1",
+    "item@1",
+    "pos.sale@1",
+    "promotion@1",
+    "robot.state@1",
+    "sensor.reading@1",
+    "task@1",
+]
 
 
 def document(key: str = "robot.state@1") -> dict[str, Any]:

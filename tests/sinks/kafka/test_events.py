@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import jsonschema
@@ -26,6 +27,7 @@ VALUES: dict[Kind, object] = {
     "string": "é\u2028\x00",
     "integer": 2**63 - 1,
     "number": float("nan"),
+    "decimal": Decimal("-12345678901.5"),
     "boolean": True,
     "timestamp": NOW,
     "bytes": b"\xff\x00{",

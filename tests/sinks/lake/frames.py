@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import polars as pl
 
@@ -24,6 +25,7 @@ def _value(column: Column, number: int) -> object:
         "string": f"{column.name}-{number}",
         "integer": number,
         "number": number / 7,
+        "decimal": Decimal(number * 1_001) / 1_000,
         "boolean": number % 2 == 0,
         "timestamp": START + timedelta(minutes=number),
         "bytes": bytes([number % 256, 0, 255]),

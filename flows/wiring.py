@@ -1,8 +1,10 @@
-"""The throughput flow: telemetry in, throughput and machine health out.
+"""The flow over any sources and sinks: events in, estimates and signals out.
 
 source -> gate -> windows (per partition) --+--> lake, Kafka
                         |                   |
                         +-> estimate -------+
+
+Each stream has an estimate step of its own, or shares one with streams that it meets in event time.
 """
 
 from __future__ import annotations
@@ -47,10 +49,30 @@ class Input:
     breaker: BreakerRule
     idle_polls: int
 
+    @property
+    def places(self) -> list[str]:
+        """Its partitions as a timeline names them."""
+        return [place(self.name, partition) for partition in self.partitions]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """One estimate step: `name` keys its state, `sources` are merged in event time for the estimator."""
+
+    name: str
+    sources: tuple[str, ...]
+    estimator: Callable[[], Estimator]
+
+
+def place(source: str, partition: str) -> str:
+    """A partition's name among those of all streams."""
+    return f"{source}/{partition}"
+
 
 def wire(
     name: str,
     inputs: Sequence[Input],
+    estimates: Sequence[Estimates],
     sinks: Mapping[str, Sink[tuple[str, Rows]]],
     findings: Source[Rows] | None = None,
 ) -> Dataflow:
@@ -59,7 +81,11 @@ def wire(
     `findings` of the audit join the results.
     """
     flow = Dataflow(name)
-    results = [rows for one in inputs for rows in _wire_input(flow, one)]
+    windows = {one.name: _wire_input(flow, one) for one in inputs}
+    results = [op.filter_map(f"{source}:rows", items, _rows) for source, items in windows.items()]
+    for step in estimates:
+        members = [one for one in inputs if one.name in step.sources]
+        results.append(_wire_estimates(step, members, windows))
     if findings is not None:
         results.append(op.input("audit:read", flow, findings))
     merged = op.merge("results", *results)
@@ -69,31 +95,33 @@ def wire(
     return flow
 
 
-def _wire_input(flow: Dataflow, one: Input) -> list[Stream[Rows]]:
+def _wire_input(flow: Dataflow, one: Input) -> KeyedStream[Item]:
     raw = op.input(f"{one.name}:read", flow, one.source)
     gated = op.map(f"{one.name}:gate", raw, one.gate)
     keyed: KeyedStream[GatedBatch] = op.key_on(f"{one.name}:partition", gated, lambda batch: one.key(batch.raw))
-    items = op.stateful_batch(f"{one.name}:windows", keyed, lambda state: _partition_step(one, state))
-    rows = op.filter_map(f"{one.name}:rows", items, _rows)
-    if one.kind.estimator is None:
-        return [rows]
-    progress = op.filter_map(f"{one.name}:progress", items, lambda pair: _progress(one.name, pair))
-    return [rows, _wire_estimates(one, one.kind.estimator, progress)]
+    return op.stateful_batch(f"{one.name}:windows", keyed, lambda state: _partition_step(one, state))
 
 
 def _wire_estimates(
-    one: Input, estimator: Callable[[int, str], Estimator], progress: KeyedStream[tuple[str, Progress]]
+    step: Estimates, members: Sequence[Input], windows: Mapping[str, KeyedStream[Item]]
 ) -> Stream[Rows]:
-    def build(state: bytes | None) -> EstimateStep:
-        bounds = one.stream.bounds
-        timeline = Timeline(one.partitions, bounds.window_us, bounds.lateness_us)
-        step = EstimateStep(timeline, estimator(bounds.window_us, one.stream.contract))
-        if state is not None:
-            step.restore(state)
-        return step
+    bounds = members[0].stream.bounds
+    places = [name for one in members for name in one.places]
 
-    estimates = op.stateful_batch(f"{one.name}:estimate", progress, build)
-    return op.map(f"{one.name}:estimates", estimates, lambda pair: pair[1])
+    def build(state: bytes | None) -> EstimateStep:
+        made = EstimateStep(Timeline(places, bounds.window_us, bounds.lateness_us), step.estimator())
+        if state is not None:
+            made.restore(state)
+        return made
+
+    progress = [_wire_progress(step.name, one.name, windows[one.name]) for one in members]
+    merged = progress[0] if len(progress) == 1 else op.merge(f"{step.name}:merge", *progress)
+    estimates = op.stateful_batch(f"{step.name}:estimate", merged, build)
+    return op.map(f"{step.name}:estimates", estimates, lambda pair: pair[1])
+
+
+def _wire_progress(step: str, source: str, items: KeyedStream[Item]) -> KeyedStream[tuple[str, Progress]]:
+    return op.filter_map(f"{source}:progress", items, lambda pair: _progress(step, source, pair))
 
 
 def _partition_step(one: Input, state: bytes | None) -> PartitionStep:
@@ -116,9 +144,9 @@ def _rows(pair: tuple[str, Item]) -> Rows | None:
     return item if isinstance(item, tuple) else None
 
 
-def _progress(stream: str, pair: tuple[str, Item]) -> tuple[str, tuple[str, Progress]] | None:
+def _progress(step: str, source: str, pair: tuple[str, Item]) -> tuple[str, tuple[str, Progress]] | None:
     partition, item = pair
-    return None if isinstance(item, tuple) else (stream, (partition, item))
+    return None if isinstance(item, tuple) else (step, (place(source, partition), item))
 
 
 def _route(rows: Rows) -> tuple[str, Rows]:

@@ -1,0 +1,32 @@
+"""Quantities of any unit in the base unit of its dimension, exactly or not at all."""
+
+from __future__ import annotations
+
+from math import gcd
+from typing import Final
+
+import polars as pl
+
+from domain.inventory.codes import LIMIT
+from domain.inventory.units import BASE, MILLI, UNITS
+
+_PER: Final = {name: MILLI // gcd(unit.milli, MILLI) for name, unit in UNITS.items()}
+_TIMES: Final = {name: unit.milli // gcd(unit.milli, MILLI) for name, unit in UNITS.items()}
+_BASES: Final = {name: BASE[unit.dimension] for name, unit in UNITS.items()}
+
+
+def in_base(quantity: pl.Series, uom: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Thousandths of `uom` as thousandths of the base unit, and that unit; units are those of `UNITS`.
+
+    Null where a quantity is null, no whole number of thousandths of the base unit, or beyond `codes.LIMIT`.
+
+    >>> quantity, base = in_base(pl.Series([2_000, 1, 10**15]), pl.Series(["dozen", "mg", "t"]))
+    >>> quantity.to_list(), base.to_list()
+    ([24000, None, None], ['each', 'g', 'g'])
+    """
+    per = uom.replace_strict(_PER, return_dtype=pl.Int64)
+    times = uom.replace_strict(_TIMES, return_dtype=pl.Int64)
+    whole = quantity // per
+    fits = (quantity % per == 0) & (whole.abs() <= LIMIT // times)
+    found = pl.select(pl.when(fits).then(whole * times)).to_series()
+    return found.alias(quantity.name), uom.replace_strict(_BASES, return_dtype=pl.String)

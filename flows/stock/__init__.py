@@ -1,0 +1,1 @@
+"""Demand and stock: streams that meet in event time, and what is made of them."""

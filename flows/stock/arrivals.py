@@ -1,0 +1,83 @@
+"""Rows of merged streams as the core takes them: times in microseconds, quantities in thousandths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import polars as pl
+
+from domain.inventory.base_units import in_base
+from domain.inventory.counts import ITEM_SCHEMA
+from domain.inventory.stockroom import STATED_SCHEMA, WINDOWED_DECISION_SCHEMA, Arrivals
+from domain.inventory.tables import MOVE_SCHEMA, Schema
+from domain.inventory.units import to_milli
+from domain.streaming.partition import IDENTITY, VALID
+from domain.streaming.timeline import Release
+from domain.streaming.windows import TIME, WINDOW_START
+from flows.stock.streams import CONTROL, COUNT, ITEM, MOVE, SNAPSHOT
+
+SOURCE: Final = "_source"
+PARTITION: Final = "_partition"
+
+_WINDOWED_ITEM: Final[Schema] = {**ITEM_SCHEMA, WINDOW_START: pl.Int64}
+
+
+def gathered(releases: Sequence[Release], kinds: Mapping[str, str]) -> dict[str, pl.DataFrame]:
+    """Rows of all releases by kind, in order of event time and identity, each with its source and partition.
+
+    `kinds` is the kind of each source, by name.
+    """
+    parts: dict[str, list[pl.DataFrame]] = {}
+    for release in releases:
+        for place, rows in release.partials.items():
+            source, _, partition = place.partition("/")
+            told = rows.with_columns(pl.lit(source).alias(SOURCE), pl.lit(partition).alias(PARTITION))
+            parts.setdefault(kinds[source], []).append(told)
+    return {kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY) for kind, frames in parts.items()}
+
+
+def arrivals(rows: Mapping[str, pl.DataFrame]) -> Arrivals:
+    """What the stockroom takes of rows by kind."""
+    return Arrivals(
+        moves=_frame(rows.get(MOVE), MOVE_SCHEMA, _moves),
+        counts=_frame(rows.get(COUNT), STATED_SCHEMA, _counts),
+        statements=_frame(rows.get(SNAPSHOT), STATED_SCHEMA, _statements),
+        items=_frame(rows.get(ITEM), _WINDOWED_ITEM, _items),
+        decisions=_frame(rows.get(CONTROL), WINDOWED_DECISION_SCHEMA, _decisions),
+    )
+
+
+def _frame(rows: pl.DataFrame | None, schema: Schema, made: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
+    return pl.DataFrame(schema=schema) if rows is None else made(rows).select(schema.keys())
+
+
+_PLACE: Final = (pl.col(TIME).to_physical().alias("time_us"), pl.col(WINDOW_START))
+
+
+def _moves(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
+        to_milli(rows["quantity"]).alias("quantity"),
+        pl.col(VALID).alias("valid_us"),
+        pl.col(TIME).to_physical().alias("time_us"),
+        pl.col("record_time").to_physical().alias("record_us"),
+    )
+
+
+def _counts(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(
+        to_milli(rows["quantity"]).alias("quantity"), pl.col("as_of").to_physical().alias("as_of_us"), *_PLACE
+    )
+
+
+def _statements(rows: pl.DataFrame) -> pl.DataFrame:
+    return _counts(rows.rename({"on_hand": "quantity"}))
+
+
+def _items(rows: pl.DataFrame) -> pl.DataFrame:
+    pack, _ = in_base(to_milli(rows["pack"]), rows["uom"])
+    return rows.with_columns(pack.alias("pack"), *_PLACE)
+
+
+def _decisions(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(*_PLACE)

@@ -1,0 +1,51 @@
+"""Signals about stock, as rows of the output `signal`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from flows.signals import signal_frame
+
+_MILLI: Final = 1_000
+
+
+def invariant_signals(findings: pl.DataFrame) -> pl.DataFrame:
+    """That an invariant of a balance broke or holds again; `findings` in FINDING_SCHEMA."""
+    return signal_frame([_invariant(row) for row in findings.iter_rows(named=True)])
+
+
+def _invariant(row: dict[str, Any]) -> dict[str, object]:
+    where = f"{row['site']}/{row['sku']}/{row['location']}"
+    broken, amount = row["broken"], row["amount"] / _MILLI
+    what = f"{amount:g} {row['uom']} are missing for it to hold" if broken else "it holds again"
+    return {
+        "kind": "stock_invariant_broken" if broken else "stock_invariant_restored",
+        "subject": f"{where}/{row['invariant']}",
+        "event_time": row["time_us"],
+        "severity": "warning" if broken else "info",
+        "reason": f"{row['invariant']} at {where}: {what}, as of move {row['event_id']}",
+        "evidence": msgspec.json.encode(
+            {"invariant": row["invariant"], "missing": amount, "uom": row["uom"], "move": row["event_id"]}
+        ).decode(),
+    }
+
+
+def leak_signals(leaks: pl.DataFrame) -> pl.DataFrame:
+    """That stock goes, or comes, a little at a time; `leaks` in LEAK_SCHEMA."""
+    return signal_frame([_leak(row) for row in leaks.iter_rows(named=True)])
+
+
+def _leak(row: dict[str, Any]) -> dict[str, object]:
+    where = "/".join(part for part in (row["site"], row["sku"], row["location"]) if part is not None)
+    evidence = {name: row[name] for name in ("leak", "event_id", "direction", "since_us", "counts", "statistic")}
+    return {
+        "kind": "stock_leak",
+        "subject": where,
+        "event_time": row["looked_us"],
+        "severity": "warning",
+        "reason": f"{where}: {row['reason']}",
+        "evidence": msgspec.json.encode(evidence | {"quantity": row["quantity"] / _MILLI}).decode(),
+    }

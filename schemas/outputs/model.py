@@ -1,0 +1,57 @@
+"""What an output is: a table of the lake and, for some, an event on Kafka."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+Kind = Literal["string", "integer", "number", "decimal", "boolean", "timestamp", "bytes", "strings"]
+
+POLARS_TYPES: dict[Kind, pl.DataType | type[pl.DataType]] = {
+    "string": pl.String,
+    "integer": pl.Int64,
+    "number": pl.Float64,
+    "decimal": pl.Decimal(18, 3),
+    "boolean": pl.Boolean,
+    "timestamp": pl.Datetime("us", "UTC"),
+    "bytes": pl.Binary,
+    "strings": pl.List(pl.String),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: name, kind, unit (UCUM, or "1" for a plain number, "" where none makes sense), comment."""
+
+    name: str
+    kind: Kind
+    unit: str
+    comment: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output. `grain` says in words what one row is; `key` are the columns that identify it.
+
+    `latest_by`: the key without the revision, where rows are revised; `main` then also has a `<name>_latest`
+    view. `topic` names the Kafka topic setting (`estimates`, `signals`, `quarantine`) or is None for lake only.
+    """
+
+    name: str
+    grain: str
+    comment: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    latest_by: tuple[str, ...] = ()
+    event_type: str | None = None
+    topic: Literal["estimates", "signals", "quarantine"] | None = None
+    subject: tuple[str, ...] = ()
+    """Columns joined by "/" that make the CloudEvents subject and the Kafka message key."""
+
+    @property
+    def schema(self) -> dict[str, pl.DataType | type[pl.DataType]]:
+        """Polars schema of a frame of rows of this output, columns in order."""
+        return {c.name: POLARS_TYPES[c.kind] for c in self.columns}
