@@ -54,11 +54,11 @@ class Decoder:
 
     def __init__(self, contract: Contract, *, max_bytes: int = MAX_BYTES) -> None:
         self._exact = ExactReader(contract, max_bytes)
-        self._bulk = BulkReader(contract, max_bytes) if BulkReader.fits(contract) else None
+        self._bulk = BulkReader(contract, max_bytes)
 
     def decode(self, messages: Messages) -> Decoded:
         """Decode one batch. Never raises for what a message holds."""
-        if self._bulk is None or len(messages) < _MANY:
+        if len(messages) < _MANY:
             return Decoded(*self._exact.read(messages.take(range(len(messages))), np.arange(len(messages))))
         frame = self._bulk.read(messages)
         if frame.height == len(messages):

@@ -57,7 +57,7 @@ def _check(messages: list[bytes], contract: Contract) -> None:
 
 def seeds() -> Iterator[bytes]:
     """A small corpus: one message per hard value, in the field where it is at home, and batches of them."""
-    homes = {"id": TEXTS, "at": TIMES, "n": NUMBERS, "x": NUMBERS, "tags": OTHERS}
+    homes = {"id": TEXTS, "at": TIMES, "n": NUMBERS, "x": NUMBERS, "flag": OTHERS, "tags": OTHERS, "marks": OTHERS}
     flat = {name: GOOD[name] for name in FLAT.field_names}
     for name, values in homes.items():
         for value in values:
@@ -68,6 +68,7 @@ def seeds() -> Iterator[bytes]:
         yield _message(GOOD)[:-1] + b"," + key + b":1}"
     yield _SEPARATOR.join(_message(GOOD | {"x": value}) for value in NUMBERS)
     yield _SEPARATOR.join(_message(flat | {"note": value}) for value in TEXTS)
+    yield _SEPARATOR.join(_message(GOOD | {"flag": value, "marks": value}) for value in OTHERS)
 
 
 def _message(fields: dict[str, bytes]) -> bytes:

@@ -25,6 +25,7 @@ CONTRACT = Contract(
         Field("until", "timestamp", required=False, nullable=True),
         Field("y", "number", required=False, nullable=True),
         Field("tags", "strings", required=False, nullable=True),
+        Field("marks", "strings", required=False),
     ),
     rules=(),
     idempotency_key=("id",),
@@ -35,7 +36,7 @@ CONTRACT = Contract(
 )
 
 FLAT = replace(CONTRACT, name="flat", fields=tuple(f for f in CONTRACT.fields if f.type not in ("boolean", "strings")))
-"""The same without the types that keep messages from being read in bulk."""
+"""The same without booleans and lists, so that no message with a bracket is read in bulk."""
 
 GOOD = {
     "id": b'"a"',
@@ -48,6 +49,7 @@ GOOD = {
     "until": b'"2026-03-02T08:15:30Z"',
     "y": b"2",
     "tags": b'["c"]',
+    "marks": b'["d:e","f"]',
 }
 
 TEXTS = (
@@ -179,7 +181,45 @@ OTHERS = (
     b"null",
     b"true",
     b"false",
+    b"1",
+    b"0",
+    b"TRUE",
+    b"tru",
+    b'"true"',
+    b'"null"',
+    b'"["',
+    b'"]"',
+    b'"[]"',
+    b"\"['a']\"",
+    b'"[1]"',
     b"[]",
+    b"[null]",
+    b"[null,null]",
+    b"[true]",
+    b"[1]",
+    b"[1.50]",
+    b"[:]",
+    b"[[]]",
+    b"[[[]]]",
+    b"[{}]",
+    b"[]]",
+    b"[][]",
+    b'["a"]["b"]',
+    b'["a" "b"]',
+    b'[ "a" ,\t"b" ]',
+    b'[""]',
+    b'["",""]',
+    b'["[","a"]',
+    b'["]"]',
+    b'["[]"]',
+    b'["null"]',
+    b'[":","::"]',
+    b'[","]',
+    b'["\\u005b"]',
+    b'["\xff"]',
+    b'["a",["b"]]',
+    b'[["a","b"]]',
+    b'[["a:b"],"c"]',
     b"{}",
     b'{"id":1}',
     b'["a","b:c"]',
