@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from schemas.ids import event_id
@@ -27,6 +30,8 @@ CUT_HEADER = "ce_taktcut"
 LONGEST_BYTES = 256 << 10
 
 _NOT_IN_ATTRIBUTES = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_NULL = np.iinfo(np.int64).min  # as numpy has an instant that is null
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -54,18 +59,43 @@ def events(output: Output, frame: pl.DataFrame, *, flow: str, writer: str) -> It
     ]
     time_column = next((c for c in ("window_end", "event_time") if c in output.schema), None)
     byte_columns = [c.name for c in output.columns if c.kind == "bytes"]
-    for row in frame.iter_rows(named=True):
-        subject = "/".join(str(row[c]) for c in output.subject)
-        identity = event_id(output.event_type, [row[c] for c in output.key])
+    values, texts = _columns(frame)
+    subjects = zip(*(frame[c].to_list() for c in output.subject), strict=True) if output.subject else repeat(())
+    keys = zip(*(texts.get(c, values[c]) for c in output.key), strict=True)
+    rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
+    for row, key, names in zip(rows, keys, subjects, strict=False):
+        subject = "/".join(map(str, names))
+        identity = event_id(output.event_type, key)
         headers = [*fixed, (ID_HEADER, identity.encode()), ("traceparent", _traceparent(identity))]
         if subject:
             headers.append(("ce_subject", _NOT_IN_ATTRIBUTES.sub("\ufffd", subject).encode()))
         if time_column is not None:
-            headers.append(("ce_time", msgspec.to_builtins(row[time_column]).encode()))
+            headers.append(("ce_time", bytes(row[time_column]).strip(b'"')))
         cut = _cut(row, byte_columns)
         if cut:
             headers.append((CUT_HEADER, ",".join(cut).encode()))
         yield Event(output.topic, identity, subject.encode(), _encoder.encode(row), headers)
+
+
+def _columns(frame: pl.DataFrame) -> tuple[dict[str, list[Any]], dict[str, list[str | None]]]:
+    """Values of all columns as they are written, and timestamps as event ids are made of them.
+
+    Rows are told of few windows, so each different instant is written once and not in every row.
+    """
+    values: dict[str, list[Any]] = {}
+    texts: dict[str, list[str | None]] = {}
+    for column in frame.get_columns():
+        name = column.name
+        if isinstance(column.dtype, pl.Datetime):
+            instants = column.to_numpy().astype(np.int64).tolist()
+            known = {us: _EPOCH + timedelta(microseconds=us) for us in {*instants} if us != _NULL}
+            written = {us: msgspec.Raw(_encoder.encode(instant)) for us, instant in known.items()}
+            spelled = {us: instant.isoformat() for us, instant in known.items()}
+            values[name] = [*map(written.get, instants)]
+            texts[name] = [*map(spelled.get, instants)]
+        else:
+            values[name] = column.to_list()
+    return values, texts
 
 
 def _cut(row: dict[str, Any], byte_columns: list[str]) -> list[str]:

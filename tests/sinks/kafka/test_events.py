@@ -97,6 +97,20 @@ def test_time(name: str, column: str) -> None:
     assert read(only(name, frame(name, **{**timestamps, column: NOW}))).get_time() == NOW
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_rows_do_not_depend_on_their_neighbours(name: str) -> None:
+    """Rows of one instant, of another and of none side by side give the events that each gives alone."""
+    output = OUTPUTS[name]
+    free = [c.name for c in output.columns if c.kind == "timestamp" and c.name not in ("window_end", "event_time")]
+    instants = (NOW, datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), None, NOW)
+    rows = [frame(name, **dict.fromkeys(free, instant)) for instant in instants]
+    together = list(events(output, pl.concat(rows), flow="throughput", writer="w"))
+    assert together == [only(name, row) for row in rows]
+    written = [json.loads(event.value) for event in together]
+    spelled = ["2026-03-02T08:00:00.250000Z", "1969-12-31T23:59:59.999999Z", None, "2026-03-02T08:00:00.250000Z"]
+    assert [[row[column] for column in free] for row in written] == [[text] * len(free) for text in spelled]
+
+
 @given(st.floats())
 def test_value_is_strict_json(number: float) -> None:
     """Whatever the number, the value is JSON that a strict parser takes, and finite numbers come back exactly."""
