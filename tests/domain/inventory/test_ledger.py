@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import duckdb
 import msgspec
 import polars as pl
 import pytest
@@ -141,6 +142,23 @@ def test_as_of_is_what_a_plain_program_says_for_any_two_times(rows, cuts, times)
         any((key[0], key[2]) == (q[0], q[2]) and row["time_us"] <= q[4] for key, _, row in plain.booked)
         for q in questions
     ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(histories(wild=False), CUTS, st.integers(0, 3_700), st.integers(0, 3_700))
+def test_sql_over_the_postings_gives_the_same_as_of_balances(rows, cuts, valid, booked):
+    """What the ledger answers, an analyst finds in the table of postings, as it was and as it was known."""
+    book = ledger()
+    postings = together([book.post(part) for part in cut(rows, cuts)])[0]
+    with duckdb.connect() as lake:
+        lake.register("postings", postings)
+        sums = ", ".join(f"sum({name})::BIGINT" for name in BALANCES)
+        where = f"valid_us <= {valid} AND time_us <= {booked}"
+        found = lake.execute(f"SELECT site, sku, location, {sums} FROM postings WHERE {where} GROUP BY ALL").fetchall()
+    keys = postings.select(KEY).unique()
+    answers = book.as_of(keys.with_columns(valid_us=pl.lit(valid), booked_us=pl.lit(booked)))
+    told = [row for row in answers.select(*KEY, *BALANCES).rows() if any(row[3:])]
+    assert sorted(told) == sorted(row for row in found if any(row[3:]))
 
 
 def test_older_than_the_history_is_not_answered():
