@@ -94,6 +94,7 @@ def _input(
         columns=kind.columns,
         bounds=bounds,
         dedupe_us=dedupe_us,
+        carries=kind.merged,
         books=kind.books,
     )
     gate = Gate(registered, tuple({*kind.columns, *contract.idempotency_key}))

@@ -60,7 +60,7 @@ def _as_it_is(results: pl.DataFrame) -> pl.DataFrame:
 
 
 def _merged(name: str, columns: dict[str, pl.DataType | type[pl.DataType]], *, books: bool) -> Kind:
-    schema = row_schema(columns, books=books)
+    schema = row_schema(columns, carries=True)
     return Kind(
         name=name,
         columns=columns,

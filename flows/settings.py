@@ -162,9 +162,7 @@ class Stock(_Section):
     )
     bucket: Literal["hour", "day", "week"] = Field(default="day", description="calendar bucket of demand")
     time_zone: str = Field(default="UTC", description="time zone of the calendar, as in Europe/Berlin")
-    horizons: tuple[Annotated[int, Field(ge=1, le=366)], ...] = Field(
-        default=(1, 7), min_length=1, description="buckets ahead for which demand is forecast"
-    )
+    horizon: int = Field(default=7, ge=1, le=366, description="buckets ahead for which demand is forecast together")
     live_series: int = Field(default=200_000, ge=1, description="forecast series kept unpacked; others are packed away")
     grace_s: NotNegative = Field(default=86_400.0, description="how long papers of a count may be late")
     expires_s: Positive = Field(default=7 * 86_400.0, description="how long a proposed adjustment may be decided upon")

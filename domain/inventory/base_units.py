@@ -12,7 +12,8 @@ from domain.inventory.units import BASE, MILLI, UNITS
 
 _PER: Final = {name: MILLI // gcd(unit.milli, MILLI) for name, unit in UNITS.items()}
 _TIMES: Final = {name: unit.milli // gcd(unit.milli, MILLI) for name, unit in UNITS.items()}
-_BASES: Final = {name: BASE[unit.dimension] for name, unit in UNITS.items()}
+BASES: Final = {name: BASE[unit.dimension] for name, unit in UNITS.items()}
+"""Base unit by unit."""
 
 
 def in_base(quantity: pl.Series, uom: pl.Series) -> tuple[pl.Series, pl.Series]:
@@ -29,4 +30,4 @@ def in_base(quantity: pl.Series, uom: pl.Series) -> tuple[pl.Series, pl.Series]:
     whole = quantity // per
     fits = (quantity % per == 0) & (whole.abs() <= LIMIT // times)
     found = pl.select(pl.when(fits).then(whole * times)).to_series()
-    return found.alias(quantity.name), uom.replace_strict(_BASES, return_dtype=pl.String)
+    return found.alias(quantity.name), uom.replace_strict(BASES, return_dtype=pl.String)

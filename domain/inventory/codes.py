@@ -24,8 +24,8 @@ CODES: Final = {
 """Codes and their meaning; only the last is about counts. Of several that apply the first is given, except that
 `ledger.overflow` of a running balance comes after all others."""
 
-LIMIT: Final = 2**60
-"""Largest balance either way, in thousandths, so that a position of five of them still fits an Int64."""
+LIMIT: Final = 10**17
+"""Largest balance either way, in thousandths, so that a position of five of them has at most 18 digits."""
 
 
 def number(code: str) -> int:

@@ -29,7 +29,7 @@ from domain.inventory.legs import Legs
 from domain.inventory.overflow import overflowing
 from domain.inventory.questions import activity, as_of, known
 from domain.inventory.reasons import BALANCES
-from domain.inventory.report import balances_of, findings_of, postings_of
+from domain.inventory.report import balances_of, findings_of, position, postings_of
 from domain.inventory.running import running
 from domain.inventory.tables import BALANCE_SCHEMA, FINDING_SCHEMA, MOVE_SCHEMA, POSTING_SCHEMA, REFUSED_SCHEMA
 from domain.inventory.units import BASE
@@ -149,6 +149,16 @@ class Ledger:
         held = self._keys.frame.select("sku", "dimension").unique("sku", keep="any")
         number = skus.to_frame("sku").join(held, on="sku", how="left", maintain_order="left")["dimension"]
         return number.replace_strict(dict(enumerate(BASE.values())), return_dtype=pl.String)
+
+    def stock(self) -> pl.DataFrame:
+        """Position and available stock (on hand less allocated) of each site and SKU, over all locations, now."""
+        on_hand, allocated = (self._balances[BALANCES.index(name)] for name in ("on_hand", "allocated"))
+        columns = {"position": position(self._balances), "available": on_hand - allocated}
+        keys = self._keys.frame.select("site", "sku", "dimension")
+        rows = keys.with_columns(pl.Series(name, values[: keys.height]) for name, values in columns.items())
+        sums = rows.group_by("site", "sku", "dimension").agg(pl.col(columns).sum())
+        unit = pl.col("dimension").replace_strict(dict(enumerate(BASE.values())), return_dtype=pl.String)
+        return sums.with_columns(unit.alias("uom")).drop("dimension").sort("site", "sku")
 
     def snapshot_parts(self) -> dict[str, bytes]:
         """State by name of its part. All but `head` never change once given: keep them, and drop what is not listed."""

@@ -157,11 +157,8 @@ class Stockroom:
         before = self.ledger.known(statements.select(*KEY, booked_us=pl.lit(start - 1)))["known"]
         first_moved = rows.moves.group_by(KEY).agg(moved_us=pl.col("time_us").min())
         moved = statements.join(first_moved, on=KEY, how="left", maintain_order="left")["moved_us"]
-        known = (
-            before
-            | (moved <= statements["time_us"]).fill_null(value=False)
-            | ~statements.select(KEY).is_first_distinct()
-        )
+        first = statements.select(pl.struct(KEY).is_first_distinct()).to_series()
+        known = before | (moved <= statements["time_us"]).fill_null(value=False) | ~first
         opening = statements.filter(~known)
         counted = pl.concat([rows.counts, statements.filter(known)])
         if opening.height == 0:
@@ -187,12 +184,7 @@ class Stockroom:
             return pl.DataFrame(schema=COUNT_SCHEMA)
         quantity, base = in_base(stated["quantity"], stated["uom"])
         held = self._held(stated["sku"], base)
-        code = (
-            pl.when(base != held)
-            .then(pl.lit(DIMENSION))
-            .when(quantity.is_null())
-            .then(pl.lit(INEXACT))
-        )
+        code = pl.when(base != held).then(pl.lit(DIMENSION)).when(quantity.is_null()).then(pl.lit(INEXACT))
         rows = stated.with_columns(quantity, code.alias("code"))
         findings.refused_counts.append(rows.filter(pl.col("code").is_not_null()).select(REFUSED_COUNT_SCHEMA.keys()))
         return rows.filter(pl.col("code").is_null()).select(COUNT_SCHEMA.keys())

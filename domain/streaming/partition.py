@@ -5,7 +5,7 @@ within the dedupe horizon; *late*; or *accepted* into windows. The counts always
 
 A ledger must not miss a late row. Where a stream *books*, rows that are late, but not too old to tell duplicates, are
 late and all the same go into the window that is open: they take their place at the newest event time before them,
-and keep their own as `VALID`.
+and keep their own as `VALID`. Where a stream *carries*, rows take along what a later refusal needs.
 Everything here is a function of the rows and their order; where a batch was cut makes no difference.
 """
 
@@ -31,20 +31,20 @@ IDENTITY = "_identity"
 """Column of a row's id hash (UInt64): the last tie-breaker where rows must be put in an order."""
 
 VALID = "_valid_us"
-"""Column of a booked row's own event time (Int64 us); its event time is then when it takes its place."""
+"""Column of a carried row's own event time (Int64 us); if it was booked late, the other is when it takes its place."""
 OFFSET = "_offset"
-"""Column of a booked row's offset (Int64), by which its message can be told."""
+"""Column of a carried row's offset (Int64), by which its message can be told."""
 RAW = "_raw"
-"""Column of a booked row's original bytes (Binary), for who has to refuse it later."""
+"""Column of a carried row's original bytes (Binary), for who has to refuse it later."""
 
-_BOOKED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {VALID: pl.Int64, OFFSET: pl.Int64, RAW: pl.Binary}
+_CARRIED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {VALID: pl.Int64, OFFSET: pl.Int64, RAW: pl.Binary}
 _STATE_VERSION = 2
 _PROBE = pl.Series(["takt", "", "robot-1/7"])
 
 
-def row_schema(columns: Mapping[str, pl.DataType | type[pl.DataType]], *, books: bool) -> pl.Schema:
+def row_schema(columns: Mapping[str, pl.DataType | type[pl.DataType]], *, carries: bool) -> pl.Schema:
     """Columns of the rows that windows get, from those an aggregation needs."""
-    return pl.Schema({**columns, IDENTITY: pl.UInt64, **(_BOOKED if books else {})})
+    return pl.Schema({**columns, IDENTITY: pl.UInt64, **(_CARRIED if carries else {})})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +60,21 @@ class Stream:
     """Columns that the aggregation needs, `event_time` among them, with their types."""
     bounds: TimeBounds
     dedupe_us: int
+    carries: bool = False
+    """Whether rows carry VALID, OFFSET and RAW."""
     books: bool = False
-    """Whether late rows are booked, and rows carry VALID, OFFSET and RAW."""
+    """Whether late rows are booked; such rows are carried, too."""
 
     @property
     def row_schema(self) -> pl.Schema:
         """Columns of the rows that windows get."""
-        return row_schema(self.columns, books=self.books)
+        return row_schema(self.columns, carries=self.carries)
 
     def __post_init__(self) -> None:
         if self.dedupe_us < self.bounds.reach_us:
             raise ValueError("the dedupe horizon must reach as far back as rows are accepted")
+        if self.books and not self.carries:
+            raise ValueError("booked rows must carry their own event time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class PartitionLogic:
         if self._stream.books:
             booked = late & (times >= before - self._stream.dedupe_us)
             accepted |= booked
+        if self._stream.carries:
             rows = self._carried(batch, rows, np.where(booked, before, times))
         closed = self._add(rows, times, before, accepted)
         outputs = [(ACCOUNTING.name, self._account(batch, verdict, late))]

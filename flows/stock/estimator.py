@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import msgspec
+import numpy as np
 import polars as pl
 
+from domain.demand.calendar import Calendar
 from domain.inventory.looks import Timing
 from domain.inventory.reconcile import ReconcileConfig
+from domain.inventory.review import review
 from domain.inventory.stockroom import Findings, Stockroom
-from domain.streaming.partition import IDENTITY, Stream
+from domain.streaming.partition import Stream
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Release
 from domain.streaming.windows import WINDOW_START
 from flows.estimators import Rows
 from flows.settings import Stock
 from flows.stock.arrivals import arrivals, gathered
-from flows.stock.refusals import refused
-from flows.stock.signals import invariant_signals, leak_signals
-from flows.stock.streams import CONTROL, COUNT, MOVE, SNAPSHOT
+from flows.stock.demand import DemandSide
+from flows.stock.refusals import refused_rows
+from flows.stock.results import estimated, found, reviewed
 from flows.stock.tables import joined, table
-from schemas.outputs import ADJUSTMENT, RECONCILIATION, SIGNAL, STOCK_MOVE, STOCK_POSITION
+from schemas.outputs import STOCK_MOVE, STOCK_POSITION
 
-_MICRO = 1_000_000
+_MICRO: Final = 1_000_000
 
 
 class StockEstimator:
     """Everything that streams of demand and stock come to.
 
+    Windows are worked off bucket by bucket: when a calendar bucket ends, its demand is estimated, and held against the
+    stock as it is then.
+
     At an end of input, windows that are not final are booked in a copy of the ledger: their moves and positions are
-    told, and what could still turn out otherwise, signals and proposals, is not.
+    told, and what could still turn out otherwise, estimates, signals and proposals, is not.
     """
 
     def __init__(self, settings: Stock, streams: Mapping[str, Stream]) -> None:
@@ -38,7 +46,9 @@ class StockEstimator:
         self._streams = streams
         self._kinds = {name: stream.contract.partition("@")[0] for name, stream in streams.items()}
         self._window_us = _us(settings.window_s)
+        self._calendar = Calendar(settings.bucket, settings.time_zone)
         self._room = self._new_room()
+        self._demand = DemandSide(settings)
         self._moves = Revisions(STOCK_MOVE.latest_by, self._window_us)
         self._positions = Revisions((WINDOW_START, "site", "sku", "location"), self._window_us)
 
@@ -54,13 +64,35 @@ class StockEstimator:
 
     def _final(self, releases: Sequence[Release]) -> list[Rows]:
         rows = gathered(releases, self._kinds)
-        starts = sorted({release.window_start for release in releases})
-        findings = self._room.advance(arrivals(rows), starts)
-        return [
-            *self._booked(findings, starts[-1] + self._window_us),
-            *_found(findings),
-            *self._refused(rows, findings),
-        ]
+        starts = np.unique([release.window_start for release in releases])
+        buckets = self._calendar.floor(starts)
+        edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(starts)]
+        told: list[Rows] = []
+        for begin, end in itertools.pairwise(edges):
+            told += self._within_bucket(rows, starts[begin:end].tolist())
+        return told
+
+    def _within_bucket(self, rows: Mapping[str, pl.DataFrame], starts: list[int]) -> list[Rows]:
+        until = starts[-1] + self._window_us
+        within = pl.col(WINDOW_START).is_between(starts[0], until, closed="left")
+        part = {kind: some for kind, frame in rows.items() if (some := frame.filter(within)).height}
+        told = self._closed(starts[0])
+        unsold = self._demand.take(part)
+        findings = self._room.advance(arrivals(part), starts)
+        told += [*self._booked(findings, until), *found(findings)]
+        told += refused_rows(part, findings, unsold, self._streams)
+        return [*told, *self._closed(until)]
+
+    def _closed(self, until_us: int) -> list[Rows]:
+        """What follows from buckets that end by then."""
+        closed = self._demand.advance(until_us)
+        told = estimated(closed)
+        if self._demand.items.height == 0 or closed.estimates.height == 0:
+            return told
+        stock = self._room.ledger.stock()
+        for _, estimates in closed.estimates.group_by("bucket_end", maintain_order=True):
+            told += reviewed(review(estimates, self._demand.items, stock, self._settings.bucket), estimates)
+        return told
 
     def _present(self, releases: Sequence[Release]) -> list[Rows]:
         room = self._new_room()
@@ -82,53 +114,19 @@ class StockEstimator:
             told.append((STOCK_POSITION.name, table(STOCK_POSITION, dated)))
         return [rows for rows in told if rows[1].height]
 
-    def _refused(self, rows: Mapping[str, pl.DataFrame], findings: Findings) -> list[Rows]:
-        told: list[Rows] = []
-        moves, counts, decisions = (
-            joined(frames) for frames in (findings.refused_moves, findings.refused_counts, findings.refused_decisions)
-        )
-        if moves is not None:
-            if MOVE in rows:
-                told += refused(rows[MOVE], moves, [IDENTITY], self._streams)
-            if SNAPSHOT in rows:
-                openings = moves.filter(reason="opening").select("code", event_id="document")
-                told += refused(rows[SNAPSHOT], openings, ["event_id"], self._streams)
-        for kind in (COUNT, SNAPSHOT):
-            if counts is not None and kind in rows:
-                told += refused(rows[kind], counts, ["event_id"], self._streams)
-        if decisions is not None:
-            told += refused(rows[CONTROL], decisions, ["event_id"], self._streams)
-        return told
-
     def snapshot(self) -> bytes:
         """State as MessagePack."""
-        return msgspec.msgpack.encode([self._room.snapshot(), self._moves.snapshot(), self._positions.snapshot()])
+        return msgspec.msgpack.encode(
+            [self._room.snapshot(), self._demand.snapshot(), self._moves.snapshot(), self._positions.snapshot()]
+        )
 
     def restore(self, data: bytes) -> None:
         """Take up a snapshot."""
-        room, moves, positions = msgspec.msgpack.decode(data)
+        room, demand, moves, positions = msgspec.msgpack.decode(data)
         self._room.restore(room)
+        self._demand.restore(demand)
         self._moves.restore(moves)
         self._positions.restore(positions)
-
-
-def _found(findings: Findings) -> list[Rows]:
-    """What somebody should know of, or decide upon."""
-    told: list[Rows] = []
-    looks, adjustments = joined(findings.looks), joined(findings.adjustments)
-    invariants, leaks = joined(findings.invariants), joined(findings.leaks)
-    if looks is not None:
-        told.append(
-            (RECONCILIATION.name, table(RECONCILIATION, looks, {"as_of_us": "as_of", "looked_us": "event_time"}))
-        )
-    if adjustments is not None:
-        named = {"time_us": "event_time", "expires_us": "expires_at"}
-        told.append((ADJUSTMENT.name, table(ADJUSTMENT, adjustments, named)))
-    if invariants is not None:
-        told.append((SIGNAL.name, invariant_signals(invariants)))
-    if leaks is not None:
-        told.append((SIGNAL.name, leak_signals(leaks)))
-    return told
 
 
 def _dated(revisions: Revisions, rows: pl.DataFrame, final_until: int | None) -> pl.DataFrame:

@@ -9,16 +9,41 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from domain.streaming.partition import OFFSET, RAW, VALID, Stream
+from domain.inventory.stockroom import Findings
+from domain.streaming.partition import IDENTITY, OFFSET, RAW, VALID, Stream
 from domain.streaming.windows import TIME
 from flows.estimators import Rows
 from flows.stock.arrivals import PARTITION, SOURCE
+from flows.stock.streams import CONTROL, COUNT, MOVE, SALES, SNAPSHOT
+from flows.stock.tables import joined
 from schemas.outputs import ACCOUNTING, QUARANTINE
 
 
-def refused(rows: pl.DataFrame, codes: pl.DataFrame, by: list[str], streams: Mapping[str, Stream]) -> list[Rows]:
-    """Outputs for those of `rows` that `codes` (columns `by` and code) refuses; our own rows have none."""
-    found = rows.join(codes.select(*by, "code").unique(by), on=by, how="inner", maintain_order="left")
+def refused_rows(
+    rows: Mapping[str, pl.DataFrame], findings: Findings, unsold: pl.DataFrame, streams: Mapping[str, Stream]
+) -> list[Rows]:
+    """Outputs for all rows of a call, by kind, that were refused; `unsold` are the sales among them, with a code."""
+    moves, counts = joined(findings.refused_moves), joined(findings.refused_counts)
+    decisions = joined(findings.refused_decisions)
+    codes: list[tuple[str, pl.DataFrame | None, str]] = [
+        (MOVE, moves, IDENTITY),
+        (SNAPSHOT, None if moves is None else moves.select("code", event_id="document"), "event_id"),
+        (SNAPSHOT, counts, "event_id"),
+        (COUNT, counts, "event_id"),
+        (CONTROL, decisions, "event_id"),
+        *((kind, unsold, IDENTITY) for kind in SALES),
+    ]
+    return [
+        output
+        for kind, found, by in codes
+        if found is not None and kind in rows
+        for output in _refused(rows[kind], found, by, streams)
+    ]
+
+
+def _refused(rows: pl.DataFrame, codes: pl.DataFrame, by: str, streams: Mapping[str, Stream]) -> list[Rows]:
+    """Outputs for those of `rows` that `codes` (columns `by` and code) refuses."""
+    found = rows.join(codes.select(by, "code").unique(by), on=by, how="inner", maintain_order="left")
     if found.height == 0:
         return []
     contracts = {name: stream.contract for name, stream in streams.items()}

@@ -49,3 +49,21 @@ def _leak(row: dict[str, Any]) -> dict[str, object]:
         "reason": f"{where}: {row['reason']}",
         "evidence": msgspec.json.encode(evidence | {"quantity": row["quantity"] / _MILLI}).decode(),
     }
+
+
+def drift_signals(drifts: pl.DataFrame) -> pl.DataFrame:
+    """That demand is no longer what it was; `drifts` in `demand.estimates.DRIFTS`."""
+    return signal_frame([_drift(row) for row in drifts.iter_rows(named=True)])
+
+
+def _drift(row: dict[str, Any]) -> dict[str, object]:
+    series = f"{row['site']}/{row['sku']}"
+    return {
+        "kind": "demand_drift",
+        "subject": series,
+        "event_time": row["bucket_end"],
+        "severity": "info",
+        "reason": f"demand of {series} changed: its mean error went from {row['before']:.2f} to {row['after']:.2f} "
+        "standard deviations",
+        "evidence": msgspec.json.encode({"before": row["before"], "after": row["after"]}).decode(),
+    }

@@ -19,13 +19,18 @@ CONTROL: Final = "control"
 SALES: Final = (ORDER_LINE, POINT_OF_SALE)
 """Kinds that tell of demand."""
 
-_TIME: Final = pl.Datetime("us", "UTC")
+_TIME: Final[pl.DataType] = pl.Datetime("us", "UTC")
 
 
 def _columns(
     strings: str, numbers: str = "", times: str = "", booleans: str = ""
 ) -> dict[str, pl.DataType | type[pl.DataType]]:
-    kinds = ((strings, pl.String), (numbers, pl.Float64), (times, _TIME), (booleans, pl.Boolean))
+    kinds: tuple[tuple[str, pl.DataType | type[pl.DataType]], ...] = (
+        (strings, pl.String),
+        (numbers, pl.Float64),
+        (times, _TIME),
+        (booleans, pl.Boolean),
+    )
     return {name: dtype for names, dtype in kinds for name in [*names.split()]} | {"event_time": _TIME}
 
 

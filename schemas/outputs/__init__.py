@@ -7,6 +7,7 @@ therefore names one row for ever, whatever run, worker or batch produced it.
 
 from __future__ import annotations
 
+from schemas.outputs.demand import DEMAND, ORDER_PROPOSAL, REPLENISHMENT
 from schemas.outputs.model import POLARS_TYPES, Column, Kind, Output
 from schemas.outputs.pipeline import ACCOUNTING, LATE, QUARANTINE, RULE_FAILURES, SIGNAL
 from schemas.outputs.stock import ADJUSTMENT, RECONCILIATION, STOCK_MOVE, STOCK_POSITION
@@ -15,11 +16,14 @@ from schemas.outputs.throughput import ROBOT_WINDOW, SENSOR_WINDOW, SERVICE_TIME
 __all__ = [
     "ACCOUNTING",
     "ADJUSTMENT",
+    "DEMAND",
     "LATE",
+    "ORDER_PROPOSAL",
     "OUTPUTS",
     "POLARS_TYPES",
     "QUARANTINE",
     "RECONCILIATION",
+    "REPLENISHMENT",
     "ROBOT_WINDOW",
     "RULE_FAILURES",
     "SENSOR_WINDOW",
@@ -40,10 +44,13 @@ OUTPUTS: dict[str, Output] = {
         THROUGHPUT,
         SERVICE_TIME,
         SENSOR_WINDOW,
+        DEMAND,
         STOCK_MOVE,
         STOCK_POSITION,
         RECONCILIATION,
         ADJUSTMENT,
+        REPLENISHMENT,
+        ORDER_PROPOSAL,
         QUARANTINE,
         LATE,
         SIGNAL,

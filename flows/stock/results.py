@@ -1,0 +1,73 @@
+"""What estimates, reviews and counts come to, as rows of outputs."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from domain.demand.book import Closed
+from domain.inventory.review import Reviewed
+from domain.inventory.stockroom import Findings
+from flows.estimators import Rows
+from flows.stock.signals import drift_signals, invariant_signals, leak_signals
+from flows.stock.tables import joined, table
+from schemas.outputs import ADJUSTMENT, DEMAND, ORDER_PROPOSAL, RECONCILIATION, REPLENISHMENT, SIGNAL
+
+_RENAMED: Final = {"time_us": "event_time", "proposal_id": "proposal"}
+
+
+def estimated(closed: Closed) -> list[Rows]:
+    """Estimates of closed buckets, and what drifted."""
+    told: list[Rows] = []
+    if closed.estimates.height:
+        told.append((DEMAND.name, table(DEMAND, closed.estimates)))
+    if closed.drifts.height:
+        told.append((SIGNAL.name, drift_signals(closed.drifts)))
+    return told
+
+
+def reviewed(review: Reviewed, estimates: pl.DataFrame) -> list[Rows]:
+    """Reviews of a bucket's items, and what is proposed; `estimates` are those of the bucket."""
+    if review.rows.height == 0:
+        return []
+    told = [(REPLENISHMENT.name, table(REPLENISHMENT, review.rows, _RENAMED))]
+    units = review.rows.select("site", "sku", "uom", "review")
+    bucket_us = pl.lit(int(estimates["bucket_end"][0]) - int(estimates["bucket_start"][0]))
+    model = pl.lit(estimates["model"][0]).alias("demand_model")
+    transfers = review.transfers.rename({"to_site": "site"}).select(
+        "site", "sku", "from_site", "time_us", "quantity", "reason", "proposal_id", kind=pl.lit("transfer")
+    )
+    orders = review.orders.select(
+        "site",
+        "sku",
+        "time_us",
+        "reason",
+        "proposal_id",
+        from_site=pl.lit(None, pl.String),
+        quantity="recommended",
+        kind=pl.lit("order"),
+    ).select(transfers.columns)
+    proposed = pl.concat([transfers, orders]).join(units, on=["site", "sku"], how="left", maintain_order="left")
+    expires = (pl.col("time_us") + (pl.col("review") * bucket_us).cast(pl.Int64)).alias("expires_at")
+    if proposed.height:
+        told.append((ORDER_PROPOSAL.name, table(ORDER_PROPOSAL, proposed.with_columns(expires, model), _RENAMED)))
+    return told
+
+
+def found(findings: Findings) -> list[Rows]:
+    """What the stockroom found that somebody should know of, or decide upon."""
+    told: list[Rows] = []
+    looks, adjustments = joined(findings.looks), joined(findings.adjustments)
+    invariants, leaks = joined(findings.invariants), joined(findings.leaks)
+    if looks is not None:
+        named = {"as_of_us": "as_of", "looked_us": "event_time"}
+        told.append((RECONCILIATION.name, table(RECONCILIATION, looks, named)))
+    if adjustments is not None:
+        named = {"time_us": "event_time", "expires_us": "expires_at"}
+        told.append((ADJUSTMENT.name, table(ADJUSTMENT, adjustments, named)))
+    if invariants is not None:
+        told.append((SIGNAL.name, invariant_signals(invariants)))
+    if leaks is not None:
+        told.append((SIGNAL.name, leak_signals(leaks)))
+    return told
