@@ -18,7 +18,6 @@ from flows.recovery import Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
 from flows.sources.files import PARTITION, FileSource, FileSourceOptions
-from flows.stock.estimator import StockEstimator
 from flows.valve import Valves
 from flows.wiring import Estimates, Input, wire
 from quality.breaker import BreakerRule
@@ -62,6 +61,8 @@ def _estimates(settings: Settings, inputs: Sequence[Input]) -> list[Estimates]:
     merged = {one.name: one.stream for one in inputs if one.kind.merged}
     if not merged:
         return alone
+    from flows.stock.estimator import StockEstimator  # noqa: PLC0415 - River and SciPy take seconds to load
+
     return [*alone, Estimates(_STOCK, tuple(merged), lambda: StockEstimator(settings.stock, merged))]
 
 
