@@ -64,7 +64,7 @@ class Settings(Section):
     kafka: Kafka | None = None
     topics: Topics = Topics()
     output: Output = Output()
-    sources: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Source] = {}
+    sources: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Source] = Field(default_factory=dict)
     time: Time = Time()
     stock: Stock = Stock()
     breaker: BreakerSettings = BreakerSettings()
