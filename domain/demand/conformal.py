@@ -65,11 +65,11 @@ class ConformalLevels:
             raise ValueError(f"a window has 1 bucket or more, not {horizon}")
         self.model = model
         self.horizon = horizon
-        self._level = np.full(capacity, model.target)
-        self._lower = np.full((capacity, horizon), np.nan)
-        self._upper = np.full((capacity, horizon), np.nan)
-        self._demand = np.zeros((capacity, horizon))
-        self._turn = np.zeros(capacity, dtype=np.int64)
+        self._level: Float64 = np.full(capacity, model.target)
+        self._lower: Float64 = np.full((capacity, horizon), np.nan)
+        self._upper: Float64 = np.full((capacity, horizon), np.nan)
+        self._demand: Float64 = np.zeros((capacity, horizon))
+        self._turn: Int64 = np.zeros(capacity, dtype=np.int64)
 
     @property
     def width(self) -> int:
@@ -79,9 +79,11 @@ class ConformalLevels:
     def grow(self, capacity: int) -> None:
         """Room for rows up to `capacity`; new ones are fresh."""
         fresh = ConformalLevels(self.model, self.horizon, capacity - len(self._level))
-        self._level, self._lower, self._upper, self._demand, self._turn = (
-            np.concatenate(pair) for pair in zip(self._arrays(), fresh._arrays(), strict=True)
-        )
+        self._level = np.concatenate([self._level, fresh._level])
+        self._lower = np.concatenate([self._lower, fresh._lower])
+        self._upper = np.concatenate([self._upper, fresh._upper])
+        self._demand = np.concatenate([self._demand, fresh._demand])
+        self._turn = np.concatenate([self._turn, fresh._turn])
 
     def level(self, rows: Int64) -> Float64:
         """Miss rate to ask for."""
@@ -125,6 +127,3 @@ class ConformalLevels:
         self._level[row], self._turn[row] = self.model.target, 0
         self._lower[row] = self._upper[row] = np.nan
         self._demand[row] = 0.0
-
-    def _arrays(self) -> tuple[npt.NDArray[np.float64] | Int64, ...]:
-        return self._level, self._lower, self._upper, self._demand, self._turn

@@ -17,7 +17,7 @@ from array import array
 from dataclasses import dataclass
 from typing import Any
 
-from river import __version__ as VERSION  # noqa: N812 - a constant
+from river.__version__ import __version__ as VERSION  # noqa: N812 - a constant
 from river.drift import ADWIN
 
 from schemas.errors import RecoveryError
@@ -63,7 +63,7 @@ class DriftWatch:
         self._clip = model.clip
         self._forecasts = array("d", [math.nan]) * model.lag(season)
         self._turn = 0
-        self._adwin = ADWIN(delta=model.delta, clock=model.clock, grace_period=model.grace)
+        self._adwin = ADWIN(delta=model.delta, clock=model.clock, grace_period=model.grace)  # type: ignore[no-untyped-call]
 
     def learn_one(self, demand: float, forecast: float, spread: float) -> Drift | None:
         """A bucket's demand (NaN: not known), what was forecast for it, its standard deviation, 0 or more."""
@@ -75,7 +75,7 @@ class DriftWatch:
             return None
         adwin = self._adwin
         before = adwin.estimation
-        adwin.update(max(-self._clip, min(self._clip, error / spread)))
+        adwin.update(max(-self._clip, min(self._clip, error / spread)))  # type: ignore[no-untyped-call]
         if not adwin.drift_detected:
             return None
         return Drift(before, adwin.estimation)
