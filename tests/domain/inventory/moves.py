@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 from hypothesis import strategies as st
 
+from domain.inventory.codes import LIMIT
 from domain.inventory.tables import MOVE_SCHEMA
 
 WINDOW = 900
@@ -54,7 +55,7 @@ _REASONS = (
 _AMOUNTS = st.one_of(
     st.integers(-5, 5).map(lambda units: units * 1_000),
     st.integers(-3_000, 3_000),
-    st.sampled_from([2**60, -(2**60), 2**59, 2**63 - 1, -(2**63), None]),
+    st.sampled_from([LIMIT, -LIMIT, LIMIT // 2, 2**63 - 1, -(2**63), None]),
 )
 
 

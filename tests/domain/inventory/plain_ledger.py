@@ -9,7 +9,7 @@ from itertools import groupby
 from domain.inventory.reasons import BALANCES, REASONS
 from domain.inventory.units import UNITS
 
-LIMIT = 2**60
+LIMIT = 10**17
 WINDOW = 900
 
 Row = dict[str, object]

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from domain.inventory.codes import CODES
+from domain.inventory.codes import CODES, LIMIT
 from domain.inventory.ledger import Ledger, Posted
 from domain.inventory.reasons import BALANCES
 from domain.inventory.tables import AS_OF_SCHEMA, BALANCE_SCHEMA, FINDING_SCHEMA, KEY, POSTING_SCHEMA, REFUSED_SCHEMA
@@ -211,8 +211,8 @@ REFUSED = [
     ("ledger.destination", {"reason": "transfer_out", "to_site": "north"}),
     ("ledger.inexact", {"quantity": None}),
     ("ledger.inexact", {"quantity": 1_500, "uom": "mg", "sku": "dye"}),
-    ("ledger.overflow", {"quantity": 2**60, "uom": "dozen"}),
-    ("ledger.overflow", {"quantity": 2**60}),
+    ("ledger.overflow", {"quantity": LIMIT, "uom": "dozen"}),
+    ("ledger.overflow", {"quantity": LIMIT}),
     ("ledger.overflow", {"quantity": -(2**63)}),
     ("ledger.dimension", {"uom": "kg"}),
 ]
@@ -231,7 +231,7 @@ def test_a_move_that_cannot_be_booked_is_refused_with_its_reason(code, values):
 
 def test_a_refused_move_books_neither_leg():
     """A relocation that overflows at its destination does not leave its origin either."""
-    rows = [move(1, 1, location="B2", quantity=2**60), move(2, 2, reason="relocate", quantity=-1_000, to_location="B2")]
+    rows = [move(1, 1, location="B2", quantity=LIMIT), move(2, 2, reason="relocate", quantity=-1_000, to_location="B2")]
     posted = ledger().post(frame(rows))
     assert posted.refused["event_id"].to_list() == ["e2"]
     assert posted.postings["event_id"].to_list() == ["e1"]
@@ -240,7 +240,7 @@ def test_a_refused_move_books_neither_leg():
 def test_balances_right_up_to_the_limit_are_kept():
     """The limit itself still fits, on the way up and down again, over calls."""
     book = ledger()
-    for window, quantity in enumerate([2**60, -(2**60), -(2**60)]):
+    for window, quantity in enumerate([LIMIT, -LIMIT, -LIMIT]):
         assert book.post(frame([move(window, window * WINDOW, quantity=quantity)])).refused.is_empty()
     assert book.post(frame([move(9, 9 * WINDOW, quantity=-1)])).refused["code"].to_list() == ["ledger.overflow"]
 
