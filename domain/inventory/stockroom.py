@@ -25,6 +25,7 @@ from domain.inventory.proposal_tables import DECISION_SCHEMA
 from domain.inventory.proposals import Proposals
 from domain.inventory.reconcile import ReconcileConfig, Reconciler
 from domain.inventory.tables import KEY, MOVE_SCHEMA, POSTING_SCHEMA, Schema
+from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import WINDOW_START
 from schemas.errors import RecoveryError
 from schemas.ids import event_id
@@ -48,6 +49,11 @@ OPENING_TYPE: Final = "inventory.opening.v1"
 _STATE_VERSION: Final = 1
 _SPAN_US: Final = 12 * 3_600_000_000
 """So much event time is worked off at once: the ledger's history must reach back from its end to what looks ask."""
+
+
+_NO_COUNTS: Final = pl.DataFrame(schema=COUNT_SCHEMA)
+_NO_ITEMS: Final = pl.DataFrame(schema=ITEM_SCHEMA)
+_NO_POSTINGS: Final = pl.DataFrame(schema=POSTING_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,7 @@ class Stockroom:
         self.ledger = Ledger(timing.window_us, timing.memory_us + _SPAN_US + timing.window_us)
         self._reconciler = Reconciler(config)
         self._proposals = Proposals(expires_after_us)
+        self._until = BEGINNING
         self._units: dict[str, str] = {}
         """Base units of SKUs that were counted and never moved."""
 
@@ -115,6 +122,10 @@ class Stockroom:
                 begin = None
 
     def _span(self, rows: Arrivals, start: int, end: int, findings: Findings) -> None:
+        if start > self._until or rows.decisions.height:
+            # Looks that fell due meanwhile ask for a past that the ledger forgets as it moves on.
+            self._reconcile(_NO_COUNTS, _NO_ITEMS, _NO_POSTINGS, start, findings)
+        self._until = end
         booked = self._decided(rows, start, findings) if rows.decisions.height else []
         stated, openings = self._stated(rows, start) if rows.statements.height else (rows.counts, None)
         parts = [rows.moves, *booked, *([openings] if openings is not None else [])]
@@ -128,9 +139,6 @@ class Stockroom:
 
     def _decided(self, rows: Arrivals, start: int, findings: Findings) -> list[pl.DataFrame]:
         """Moves that follow from the decisions of the window at `start`."""
-        nothing = (pl.DataFrame(schema=s) for s in (COUNT_SCHEMA, ITEM_SCHEMA, POSTING_SCHEMA))
-        counts, items, postings = nothing
-        self._reconcile(counts, items, postings, start, findings)
         decisions = rows.decisions.select(DECISION_SCHEMA.keys())
         decided = self._proposals.advance(pl.DataFrame(schema=PROPOSED_SCHEMA), decisions, start)
         findings.adjustments.append(decided.adjustments)
