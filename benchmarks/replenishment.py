@@ -131,13 +131,13 @@ def reached(item: Item, policy: str, review: int, *, count: int, buckets: int) -
     """Simulated service of an item's reorder points: fill for the one called so, cycle for the others."""
     quantity = float(np.ceil(15 * item.mean))
     found = {}
-    for name, point in reorder_points(item, review, quantity).items():
+    for name, point in reorder_points(item, policy, review, quantity).items():
         cycle, fill = simulate(item, policy, point, quantity, review, count=count, buckets=buckets)
         found[name] = Reached(point, fill if name == "fill" else cycle)
     return found
 
 
-def reorder_points(item: Item, review: int, quantity: float) -> dict[str, float]:
+def reorder_points(item: Item, policy: str, review: int, quantity: float) -> dict[str, float]:
     """Ours and the simpler ones."""
     from scipy.special import ndtri  # noqa: PLC0415 - slow
 
@@ -145,7 +145,8 @@ def reorder_points(item: Item, review: int, quantity: float) -> dict[str, float]
     lead, spread, period = _array(item.lead_mean), _array(item.lead_sd), _array(review)
     waiting, below = during(lead, spread, bucket), undershoot(period, bucket, counted)
     covered, certain = waiting + below, during(lead, _array(0), bucket) + below
-    ordered, with_review = quantity + below.mean, during(lead + period, spread, bucket)
+    ordered = quantity + (below.mean if policy == "s_S" else 0 * below.mean)
+    with_review = during(lead + period, spread, bucket)
     points = {
         "NB/gamma": cycle_reorder_point(covered, level, counted),
         "normal": np.ceil(covered.mean + ndtri(LEVEL) * np.sqrt(covered.variance)),

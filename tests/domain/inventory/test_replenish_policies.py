@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from benchmarks.replenishment import items, reached
 from domain.inventory.lead_time import Demand
@@ -48,6 +49,15 @@ def test_what_is_certain_needs_no_safety():
         40.251,
         0,
     ]
+
+
+def test_counts_less_scattered_than_poisson_need_less():
+    """Binomial demand: its own quantile, which is below Poisson's."""
+    trials, chance, level = _array(100, 60), _array(0.9, 0.75), _array(0.85, 0.9)
+    covered = Demand(trials * chance, trials * chance * (1 - chance))
+    found = cycle_reorder_point(covered, level, np.array([True, True]))
+    assert found.tolist() == stats.binom.ppf(level, trials, chance).tolist()
+    assert (found < stats.poisson.ppf(level, covered.mean)).all()
 
 
 @pytest.mark.parametrize("counted", [True, False])
