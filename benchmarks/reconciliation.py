@@ -80,7 +80,7 @@ def calls(frames: StockFrames, windows: int) -> Iterator[tuple[StockFrames, int]
         yield StockFrames(*mine), (number + 1) * span
 
 
-def reconcile(frames: StockFrames, config: ReconcileConfig | None = None, windows: int = 4) -> Seen:
+def reconcile(frames: StockFrames, config: ReconcileConfig | None = None, windows: int = 24) -> Seen:
     """Run the ledger and reconciliation over all of it."""
     ledger, reconciler = Ledger(WINDOW_US, HISTORY_US), Reconciler(config or ReconcileConfig())
     said: list[Reconciled] = []

@@ -60,57 +60,53 @@ class Looks:
         self, counts: pl.DataFrame, until_us: int, book: StockBook, adjustments: Adjustments
     ) -> tuple[list[Due], pl.DataFrame]:
         """Take in counts (COUNT_SCHEMA); looks due up to `until_us`, in their order, and counts that are refused."""
-        timing = self._timing
-        window = timing.window_us
+        window, grace = self._timing.window_us, self._timing.grace_us
         first_us = (pl.col("time_us") // window + 1) * window
-        grace_us = -(-timing.grace_us // window) * window
-        new = counts.select(COUNT_SCHEMA.keys()).with_columns(first_us=first_us, final_us=first_us + grace_us)
-        new, refused = self._admitted(new, book)
+        final_us = first_us + -(-grace // window) * window
+        new = counts.select(*COUNT_SCHEMA, first_us=first_us, final_us=final_us)
+        new, refused = self._of_its_time(new)
+        if new.height == 0 and not (self._waiting["final_us"] <= until_us).any():
+            return [], refused.select(REFUSED_COUNT_SCHEMA.keys())
+        new = _answered(new, "first_us", book)
+        unknown = new.filter(~pl.col("location_known")).with_columns(code=pl.lit(UNKNOWN_LOCATION))
+        refused = pl.concat([refused, unknown.select(REFUSED_COUNT_SCHEMA.keys())]).sort("time_us", "event_id")
+        new = new.filter("location_known").with_columns(first_book="on_hand")
         waiting = pl.concat([self._waiting, new.select(_WAITING.keys())])
         ready = pl.col("final_us") <= until_us
         self._waiting = waiting.filter(~ready)
-        final = _answered(_look(waiting.filter(ready), "final", "final_us"), book)
-        first = _look(new, "first", "first_us", "on_hand", "in_transit")
-        rows = pl.concat([first, final.select(first.columns)]).sort(_ORDER)
-        return self._with_moves(rows, book, adjustments), refused
+        final = _answered(waiting.filter(ready), "final_us", book)
+        rows = pl.concat([_look(new, "first", "first_us"), _look(final, "final", "final_us")])
+        return self._with_moves(rows.sort(_ORDER), book, adjustments), refused
 
-    def _admitted(self, new: pl.DataFrame, book: StockBook) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Counts that can be reconciled, with the book as first known, and the others."""
+    def _of_its_time(self, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Counts of a time that can be asked about, and the others."""
         age = pl.col("first_us") - pl.col("as_of_us")
         code = pl.when(age <= 0).then(pl.lit(FUTURE)).when(age > self._timing.reach_us).then(pl.lit(TOO_OLD))
         new = new.with_columns(code=code)
-        strange = new.filter(pl.col("code").is_not_null())
-        new = _answered(new.filter(pl.col("code").is_null()).with_columns(looked_us="first_us"), book)
-        unknown = new.filter(~pl.col("location_known")).with_columns(code=pl.lit(UNKNOWN_LOCATION))
-        refused = pl.concat([strange.select(REFUSED_COUNT_SCHEMA.keys()), unknown.select(REFUSED_COUNT_SCHEMA.keys())])
-        new = new.filter("location_known").with_columns(first_book="on_hand")
-        return new, refused.sort("time_us", "event_id")
+        strange = pl.col("code").is_not_null()
+        return new.filter(~strange).drop("code"), new.filter(strange).select(REFUSED_COUNT_SCHEMA.keys())
 
     def _with_moves(self, rows: pl.DataFrame, book: StockBook, adjustments: Adjustments) -> list[Due]:
         band = self._timing.band_us
         as_of = pl.col("as_of_us")
         keys = rows.select(*KEY, "as_of_us", booked_us=pl.col("looked_us") - 1)
-        before = _activity(keys.with_columns(from_us=as_of - band, until_us=as_of), book)
-        after = _activity(keys.with_columns(from_us=as_of, until_us=as_of + band), book)
+        sides = [keys.with_columns(from_us=as_of - band, until_us=as_of)]
+        sides.append(keys.with_columns(from_us=as_of, until_us=as_of + band))
+        near = _activity(pl.concat(sides), book)
         due = []
-        for row, *sides in zip(rows.iter_rows(named=True), before, after, strict=True):
+        for i, row in enumerate(rows.iter_rows(named=True)):
             key = (row["site"], row["sku"], row["location"])
-            knowledge = Knowledge(row["as_of_us"], row["looked_us"])
-            edges = ((knowledge.as_of_us - band, knowledge.as_of_us), (knowledge.as_of_us, knowledge.as_of_us + band))
-            near = [
-                _less(side, adjustments.within(key, *edge, knowledge.looked_us))
-                for side, edge in zip(sides, edges, strict=True)
-            ]
+            at, looked_us = row["as_of_us"], row["looked_us"]
             look = Look(
                 stage=row["stage"],
                 counted=row["quantity"],
                 book=row["on_hand"],
                 first_book=row["first_book"],
                 in_transit=row["in_transit"],
-                before=near[0],
-                after=near[1],
+                before=_less(near[i], adjustments.within(key, at - band, at, looked_us)),
+                after=_less(near[rows.height + i], adjustments.within(key, at, at + band, looked_us)),
             )
-            due.append(Due(row["event_id"], key, knowledge, look))
+            due.append(Due(row["event_id"], key, Knowledge(at, looked_us), look))
         return due
 
     def state(self) -> bytes:
@@ -122,16 +118,17 @@ class Looks:
         self._waiting = from_bytes(state)
 
 
-def _look(counts: pl.DataFrame, stage: Stage, when: str, *known: str) -> pl.DataFrame:
-    return counts.select(*COUNT_SCHEMA, "first_book", *known, looked_us=when, stage=pl.lit(stage))
+def _look(counts: pl.DataFrame, stage: Stage, when: str) -> pl.DataFrame:
+    known = ("first_book", "on_hand", "in_transit")
+    return counts.select(*COUNT_SCHEMA, *known, looked_us=when, stage=pl.lit(stage))
 
 
-def _answered(rows: pl.DataFrame, book: StockBook) -> pl.DataFrame:
-    """Rows with what the book says as of their counts, as known at their looks."""
-    asked = rows.select(*KEY, valid_us="as_of_us", booked_us=pl.col("looked_us") - 1)
+def _answered(counts: pl.DataFrame, when: str, book: StockBook) -> pl.DataFrame:
+    """Counts with what the book says as of them, as known at their look."""
+    asked = counts.select(*KEY, valid_us="as_of_us", booked_us=pl.col(when) - 1)
     answer = book.as_of(asked).select("location_known", "on_hand", "in_transit")
     _insist(answer["on_hand"])
-    return rows.with_columns(answer)
+    return counts.with_columns(answer)
 
 
 def _activity(keys: pl.DataFrame, book: StockBook) -> list[Nearby]:

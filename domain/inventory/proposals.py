@@ -227,7 +227,7 @@ class Proposals:
 
 def _in_order(proposed: pl.DataFrame, decisions: pl.DataFrame) -> Iterator[tuple[Any, ...] | _Decision]:
     """Proposals before decisions of the same time."""
-    rows = [(row[-1], 0, row[:4], row) for row in proposed.select(PROPOSED_SCHEMA.keys()).iter_rows()]
+    rows = [(row[-1], 0, row[:-1], row) for row in proposed.select(PROPOSED_SCHEMA.keys()).iter_rows()]
     asked = [_Decision(*row) for row in decisions.select(DECISION_SCHEMA.keys()).iter_rows()]
     events = rows + [(d.time_us, 1, (d.event_id,), d) for d in asked]
     for *_, event in sorted(events, key=lambda e: e[:3]):
