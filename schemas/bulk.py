@@ -169,8 +169,9 @@ def _surplus(text: bytes, frame: pl.DataFrame) -> Int64:
     fields = sum(given.values())
     strings = sum(len(one) - one.null_count() for one in texts) + sum(int(one.list.len().sum()) for one in lists)
     inside = sum(str(one.str.join("").item()).count(":") for one in (*texts, *(one.explode() for one in lists)))
-    needed = np.array([2 * (fields + strings), fields + inside, sum(map(len, lists))])
-    return np.array([np.count_nonzero(data == ord(sign)) for sign in _SIGNS]) - needed
+    found: Int64 = np.array([np.count_nonzero(data == ord(sign)) for sign in _SIGNS])
+    found -= np.array([2 * (fields + strings), fields + inside, sum(map(len, lists))])
+    return found
 
 
 def _needed_each(frame: pl.DataFrame) -> pl.DataFrame:
