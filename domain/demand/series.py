@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
 from domain.demand.censoring import demand_at_least
@@ -49,8 +50,8 @@ ALONE: Final = Surroundings()
 class Learned(NamedTuple):
     """A bucket after learning.
 
-    `demand` is unconstrained; `base` what was expected of it without promotion, the category's part included, and
-    `own` without; `known` is false where nothing could be seen of it.
+    `demand` is unconstrained; `own` is the series' own forecast of it; `base`, of a promoted bucket, what was expected
+    without promotion by series, category and outsider; `known` is false where nothing could be seen of it.
     """
 
     demand: float
@@ -140,26 +141,37 @@ class Series:
         around: Surroundings = ALONE,
     ) -> Learned:
         """Take in a bucket; `outside` is an outsider's forecast of it. NaN, infinity: nothing is known of it."""
-        forecast, amount = self._ahead[0], tamed(sold)
-        known = amount is not None and not (censored and amount <= 0)
-        expected = self._belief(self._blend(forecast, outside), around)
+        own, amount = self._ahead[0], tamed(sold)
+        if amount is not None and not (censored or promoted):
+            drift = self._watch.learn_one(amount, own, math.sqrt(self._variance))
+            self._learn(amount, amount, 0.0, outside)
+            return Learned(amount, own, own, known=True, drift=drift)
+        base = self._belief(self._blend(own, outside), around)
         lift = self.uplift(around) if promoted else 1.0
-        demand, doubt = amount if amount is not None and known else expected.mean * lift, 0.0
-        if known and censored:
-            tail = demand_at_least(demand, expected.mean * lift, (expected.scatter + expected.level) * lift)
-            most = _MOST_CENSORED * max(demand, self._sales)
-            demand, doubt = (tail.mean, tail.variance) if tail.mean <= most else (max(demand, most), 0.0)
-        drift = None
-        if promoted and known:
-            self.promoted = (self.promoted[0] + demand, self.promoted[1] + expected.mean)
+        known = amount is not None and not (censored and amount <= 0)
+        demand, doubt = base.mean * lift, 0.0
+        if amount is not None and known:
+            demand, doubt = self._unconstrained(amount, base, lift) if censored else (amount, 0.0)
         if promoted or not known:
-            self._mix.learn_one(_UNKNOWN)
-            self._watch.learn_one(_UNKNOWN, forecast, 0.0)
-        else:
-            drift = self._watch.learn_one(demand, forecast, math.sqrt(self._variance))
-            self._learn(min(sold, demand), demand, doubt, outside)
+            if known:
+                self.promoted = (self.promoted[0] + demand, self.promoted[1] + base.mean)
+            self._hold()
+            return Learned(demand, base.mean, own, known, drift=None)
+        drift = self._watch.learn_one(demand, own, math.sqrt(self._variance))
+        self._learn(min(sold, demand), demand, doubt, outside)
+        return Learned(demand, base.mean, own, known, drift)
+
+    def _unconstrained(self, sold: float, base: Belief, lift: float) -> tuple[float, float]:
+        """Mean and variance of the demand behind a censored sale."""
+        tail = demand_at_least(sold, base.mean * lift, (base.scatter + base.level) * lift)
+        most = _MOST_CENSORED * max(sold, self._sales)
+        return (tail.mean, tail.variance) if tail.mean <= most else (max(sold, most), 0.0)
+
+    def _hold(self) -> None:
+        """Let a bucket pass that says nothing of the base."""
+        self._watch.learn_one(_UNKNOWN, self._ahead[0], 0.0)
+        self._mix.learn_one(_UNKNOWN)
         self._look_ahead()
-        return Learned(demand, expected.mean, forecast, known, drift)
 
     def _learn(self, sold: float, demand: float, doubt: float, outside: float | None) -> None:
         forecast = self._blend(self._ahead[0], outside)
@@ -175,24 +187,31 @@ class Series:
         self._mix.learn_one(demand)
         self._classes.learn_one(demand)
         self._mix.take_part(TAKE_PART[self._classes.demand_class])
+        self._look_ahead()
 
     def forecast(
         self, promoted: Sequence[bool] = (), outside: Sequence[float | None] = (), around: Surroundings = ALONE
     ) -> Outlook:
         """Of the next buckets; `promoted` and `outside` are what is known of them, in order; changes nothing."""
-        lift = self.uplift(around) if any(promoted) else 1.0
-        lifts = [lift if at < len(promoted) and promoted[at] else 1.0 for at in range(self._model.horizon)]
-        path = [
-            self._belief(self._blend(mean, outside[at] if at < len(outside) else None), around)
-            for at, mean in enumerate(self._ahead)
-        ]
-        spread, first = path[0], lifts[0]
-        means = [belief.mean * by for belief, by in zip(path, lifts, strict=True)]
+        path = self._ahead
+        if outside:
+            path = [self._blend(mean, given) for mean, given in zip_longest(path, outside[: len(path)])]
+        first = self._belief(path[0], around)
+        weight = self._model.cold_start.weight(self.seen)
+        if weight < 1 and around.prior is not None:
+            borrowed = (1 - weight) * around.prior.mean
+            path = [weight * mean + borrowed for mean in path]
+        lifts, lift = float(len(path)), 1.0
+        if any(promoted):
+            by = self.uplift(around)
+            factors = [by if flag else 1.0 for flag, _ in zip_longest(promoted[: len(path)], path)]
+            path = [mean * factor for mean, factor in zip(path, factors, strict=True)]
+            lifts, lift = sum(factors), factors[0]
         return Outlook(
-            means[0],
-            spread.scatter * first + spread.level * first * first,
-            math.fsum(means),
-            spread.scatter * math.fsum(lifts) + spread.level * math.fsum(lifts) ** 2,
+            path[0],
+            first.scatter * lift + first.level * lift * lift,
+            sum(path),
+            first.scatter * lifts + first.level * lifts * lifts,
         )
 
     def _belief(self, mean: float, around: Surroundings) -> Belief:
@@ -216,10 +235,13 @@ class Series:
         self._outside.learn_one(demand, [self._ahead[0], outside])
 
     def _look_ahead(self) -> None:
-        self._ahead = [self._bounded(mean) for mean in self._mix.forecast(self._model.horizon)]
+        most = _CAP * self._peak or HIGHEST
+        self._ahead = [
+            mean if 0.0 <= mean <= most else self._bounded(mean) for mean in self._mix.forecast(self._model.horizon)
+        ]
 
     def _bounded(self, mean: float) -> float:
-        return min(max(mean, 0.0), _CAP * self._peak if self._peak else HIGHEST)
+        return min(max(mean, 0.0), _CAP * self._peak or HIGHEST)
 
     def snapshot(self) -> list[Any]:
         """State as primitives; parameters are not in it."""
