@@ -73,13 +73,11 @@ def _figures(bucket_d: float) -> list[pl.Expr]:
     holding = pl.col("holding_rate") * pl.col("unit_cost")
     economic = (2 * pl.col("order_cost") * yearly / holding).sqrt()
     return [
-        pl.lit("s_S").alias("policy"),
         (pl.col("uom") == _COUNTED).alias("counted"),
         mean.alias("demand_mean"),
         (pl.col("variance") / pl.col("horizon")).sqrt().alias("demand_sd"),
         (pl.col("lead_time_mean_d") / bucket_d).alias("lead_time_mean"),
         (pl.col("lead_time_sd_d") / bucket_d).alias("lead_time_sd"),
         pl.max_horizontal(pl.col("review_d") / bucket_d, pl.lit(1.0)).alias("review"),
-        pl.lit("cycle").alias("service"),
         pl.when(holding > 0).then(economic).alias("economic_quantity"),
     ]

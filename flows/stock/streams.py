@@ -43,7 +43,7 @@ STREAMS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
     COUNT: _columns("event_id site sku location uom document counted_by", "quantity", "as_of"),
     SNAPSHOT: _columns("event_id site sku location uom", "on_hand", "as_of"),
     ITEM: _columns(
-        "sku category uom abc",
+        "sku category uom abc service policy",
         "unit_cost pack minimum_order order_cost holding_rate lead_time_mean_d lead_time_sd_d review_d service_level",
     ),
     ORDER_LINE: _SALE,
