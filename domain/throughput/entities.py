@@ -45,17 +45,22 @@ class EntityWindow:
 
 
 class Entities:
-    """Numbers entities from 0 in order of appearance. A number is never given anew."""
+    """Numbers entities from 0 in order of appearance. A number is never given anew.
+
+    A window has few rows, and a call of Polars costs more than they do: here all but the sorting of new keys is plain
+    Python and numpy.
+    """
 
     def __init__(self, keys: pl.DataFrame) -> None:
         """`keys`: `LEVEL_KEY` of the entities known at the outset, in order of their numbers."""
-        self._keys = _numbered(keys.select(LEVEL_KEY), 0)
-        self._ranks = _ranks(self._keys)
+        self._keys = keys.select(LEVEL_KEY)
+        self._numbers = {key: number for number, key in enumerate(self._keys.iter_rows())}
         self._room = 2 * keys.height + _ROOM
+        self._look_up()
 
     def __len__(self) -> int:
         """Entities numbered so far."""
-        return self._keys.height
+        return len(self._numbers)
 
     @property
     def crowded(self) -> bool:
@@ -81,31 +86,38 @@ class Entities:
         starts = np.repeat([window.start for window in windows], [len(window.codes) for window in windows])
         counts = np.concatenate([window.counts for window in windows], axis=1)
         columns = [pl.Series(name, values) for name, values in zip(COUNTS, counts, strict=True)]
-        return keys.with_columns(pl.Series(WINDOW_START, starts), *columns).select(LEVEL_SCHEMA.keys())
+        return pl.DataFrame([*keys, pl.Series(WINDOW_START, starts), *columns])
 
     def keys(self, codes: Int64) -> pl.DataFrame:
         """`LEVEL_KEY` of entities by number."""
-        return self._keys.select(pl.col(LEVEL_KEY).gather(codes))
+        return self._keys[codes]
+
+    def sites(self, windows: Sequence[EntityWindow]) -> Int64:
+        """Place, in `rows` of windows, of the row of each row's site in its window; -1 where there is none."""
+        places, first = [], 0
+        for window in windows:
+            place = np.full(len(self) + 1, -1)  # one more: what -1, no site, points to
+            place[window.codes] = np.arange(first, first + len(window.codes))
+            places.append(place[self._site[window.codes]])
+            first += len(window.codes)
+        return np.concatenate(places)
 
     def _codes(self, rows: pl.DataFrame) -> Int64:
-        found = self._find(rows)
-        if found[_CODE].null_count():
-            new = found.filter(pl.col(_CODE).is_null()).select(LEVEL_KEY).unique(maintain_order=True)
-            self._keys = pl.concat([self._keys, _numbered(new, len(self))])
-            self._ranks = _ranks(self._keys)
-            found = self._find(rows)
-        return found[_CODE].to_numpy()
+        known = len(self)
+        numbers = self._numbers
+        keys = zip(*(rows[name].to_list() for name in LEVEL_KEY), strict=True)
+        codes = [numbers.setdefault(key, len(numbers)) for key in keys]
+        if len(self) > known:
+            added = pl.DataFrame(list(numbers)[known:], schema=self._keys.schema, orient="row")
+            self._keys = pl.concat([self._keys, added])
+            self._look_up()
+        return np.array(codes, dtype=np.int64)
 
-    def _find(self, rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.select(LEVEL_KEY).join(self._keys, on=LEVEL_KEY, how="left", maintain_order="left")
-
-
-def _numbered(keys: pl.DataFrame, first: int) -> pl.DataFrame:
-    return keys.with_columns(pl.Series(_CODE, np.arange(first, first + keys.height)))
-
-
-def _ranks(keys: pl.DataFrame) -> Int64:
-    """Place of each entity in the order of keys: cheaper to sort rows by than three strings."""
-    ranks = np.empty(keys.height, dtype=np.int64)
-    ranks[keys.sort(LEVEL_KEY)[_CODE].to_numpy()] = np.arange(keys.height)
-    return ranks
+    def _look_up(self) -> None:
+        """Tables by number: the place of each entity in the order of keys, and the number of its site, -1 if none."""
+        order = self._keys.with_row_index(_CODE).sort(LEVEL_KEY)[_CODE].to_numpy()
+        # Cheaper to sort rows by than three strings.
+        self._ranks = np.empty(len(self), dtype=np.int64)
+        self._ranks[order] = np.arange(len(self))
+        sites = {site: code for code, (level, site, _) in enumerate(self._numbers) if level == "site"}
+        self._site = np.array([sites.get(site, -1) for site in self._keys["site"]], dtype=np.int64)

@@ -22,9 +22,9 @@ import polars as pl
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.timeline import Stage
 from domain.throughput.book import BOOK_SCHEMA, GammaBook
-from domain.throughput.counters import WINDOW_START, Bool
+from domain.throughput.counters import Bool
 from domain.throughput.entities import EntityWindow
-from domain.throughput.rate import Evidence, Float64, RateModel, posterior, posterior_mean
+from domain.throughput.rate import Evidence, Float64, Int64, RateModel, posterior, posterior_mean
 from domain.throughput.stages import Stages
 from schemas.outputs import THROUGHPUT
 
@@ -65,12 +65,14 @@ class RateLearner:
         rows = self.rows([note.window for note in notes])
         evidence = Evidence(*np.concatenate([note.evidence for note in notes], axis=2))
         model = self.book.model
-        rate = posterior(evidence, model.prior_tasks, self._prior(rows, evidence))
+        sites = self.book.entities.sites([note.window for note in notes])
+        rate = posterior(evidence, model.prior_tasks, self._prior(sites, evidence))
         busy_s, available_s = rows["busy_us"].to_numpy() / 1e6, rows["available_us"].to_numpy() / 1e6
         exposed = available_s > 0
         utilisation = np.divide(busy_s, available_s, out=np.zeros_like(busy_s), where=exposed)
         known = evidence.exposure[1] > 0
-        return rows.with_columns(
+        return rows.select(
+            pl.exclude("busy_us", "available_us"),
             pl.Series("busy_s", busy_s),
             pl.Series("available_s", available_s),
             _where(exposed, utilisation).alias("utilisation"),
@@ -82,20 +84,15 @@ class RateLearner:
             _where(known, rate.high[1]).alias("service_rate_hi"),
             pl.lit(str(model)).alias("model"),
             pl.lit(self._contract).alias("contract"),
-        ).drop("busy_us", "available_us")
+        )
 
-    def _prior(self, rows: pl.DataFrame, evidence: Evidence) -> Float64:
-        """Prior rates over available and over busy hours (2, rows)."""
+    def _prior(self, sites: Int64, evidence: Evidence) -> Float64:
+        """Prior rates over available and over busy hours (2, rows); `sites`: place of the row of each row's site."""
         model = self.book.model
         fleet = np.full_like(evidence.count, model.prior_rate)
         means = posterior_mean(evidence, model.prior_tasks, fleet)
-        is_site = rows["level"] == "site"
-        places = rows.select(WINDOW_START, "site").with_row_index("place")
-        found = places.drop("place").join(
-            places.filter(is_site), on=(WINDOW_START, "site"), how="left", maintain_order="left"
-        )
-        place = found["place"].cast(pl.Int64).fill_null(-1).to_numpy()
-        return np.where(is_site.to_numpy() | (place < 0), fleet, means[:, place])
+        is_site = sites == np.arange(len(sites))
+        return np.where(is_site | (sites < 0), fleet, means[:, sites])
 
     def snapshot(self) -> dict[str, bytes]:
         """State as named Arrow bytes."""

@@ -38,14 +38,13 @@ def levels(partial: pl.DataFrame) -> pl.DataFrame:
     # `merged` holds a robot once per zone, and `robots` holds it once per site: rows count robots.
     zones = merged.group_by("site", "zone", WINDOW_START).agg(pl.len(), pl.col(_SUMS).sum())
     sites = robots.group_by("site", WINDOW_START).agg(pl.len(), pl.col(_SUMS).sum())
-    parts = {
-        "robot": robots.with_columns(pl.lit(1).alias("len"), pl.col("robot").alias("entity")),
-        "zone": zones.with_columns(pl.col("zone").alias("entity")),
-        "site": sites.with_columns(pl.col("site").alias("entity")),
-    }
-    return pl.concat(
-        part.with_columns(pl.lit(level).alias("level"), pl.col("len").cast(pl.Int64).alias("robots")).select(
-            LEVEL_SCHEMA.keys()
-        )
-        for level, part in parts.items()
-    )
+    parts = (("robot", robots, "robot"), ("zone", zones, "zone"), ("site", sites, "site"))
+    return pl.concat([_level(name, part, part[entity]) for name, part, entity in parts])
+
+
+def _level(name: str, part: pl.DataFrame, entity: pl.Series) -> pl.DataFrame:
+    """Rows of one level; without expressions, whose price does not depend on how few rows there are."""
+    robots = part["len"] if "len" in part.columns else pl.Series([1]).new_from_index(0, part.height)
+    given = {"level": pl.Series([name]).new_from_index(0, part.height), "robots": robots, "entity": entity}
+    columns = {**part.to_dict(), **given}
+    return pl.DataFrame({column: columns[column] for column in LEVEL_SCHEMA}, schema=LEVEL_SCHEMA)

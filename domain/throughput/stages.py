@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from domain.streaming.frames import from_bytes, to_bytes
@@ -156,8 +157,8 @@ class Stages(Generic[L]):
         return self._learned
 
     def _published(self, notes: Mapping[Stage, Mapping[int, Any]], places: Mapping[Stage, list[int]]) -> pl.DataFrame:
-        frames = [pl.DataFrame(schema=self._output.schema)]
-        order = [np.empty(0, dtype=np.int64)]
+        frames: list[pl.DataFrame] = []
+        order: list[npt.NDArray[np.int64]] = []
         # On time goes first: the finals of this run are held against what this run publishes on time, too.
         for stage in ("on_time", "final"):
             if not notes[stage]:
@@ -168,9 +169,12 @@ class Stages(Generic[L]):
                 rows = self._revisions.so_far(rows)
             else:
                 rows = self._revisions.final(rows, starts[-1] + self._window_us)
-            frames.append(rows.select(self._output.schema.keys()))
+            frames.append(rows[list(self._output.schema)])
             order.append(np.asarray(places[stage])[np.searchsorted(starts, rows[WINDOW_START].to_physical())])
-        return pl.concat(frames)[np.argsort(np.concatenate(order), kind="stable")]
+        if not frames:
+            return pl.DataFrame(schema=self._output.schema)
+        told, place = frames[0] if len(frames) == 1 else pl.concat(frames), np.concatenate(order)
+        return told if (place[1:] >= place[:-1]).all() else told[np.argsort(place, kind="stable")]
 
     def snapshot(self) -> bytes:
         """State as MessagePack of primitives and Arrow bytes."""
