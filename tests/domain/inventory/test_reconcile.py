@@ -187,6 +187,8 @@ def test_what_was_made_good_meanwhile_is_not_proposed():
     said = _run([OPENING, made_good], [_count(60)])
     assert _classes(said) == ["shrinkage", "shrinkage"]
     assert said.proposed.height == 0
+    wrong = _run([OPENING, _move(40, -5 * MINUTE, "adjust")], [_count(100)])
+    assert _classes(wrong) == ["shrinkage", "shrinkage"]
     half = _run([OPENING, _move(-15, 2 * HOUR, "adjust")], [_count(60)])
     assert half.proposed["quantity"].to_list() == [-25_000]
 
