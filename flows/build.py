@@ -14,7 +14,7 @@ from domain.streaming.watermark import TimeBounds
 from flows.estimators import Estimator, Rows
 from flows.kinds import Kind, demand_fields, kind_of
 from flows.progress import Told, Watched
-from flows.recovery import Run
+from flows.recovery import PARTS, Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
 from flows.sources.files import PARTITION, FileSource, FileSourceOptions
@@ -52,7 +52,8 @@ def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told |
     gates = {name: register(find_contract(s.contract, settings.contracts)) for name, s in settings.sources.items()}
     inputs = [_input(name, settings, gates[name], run, audit, told) for name in settings.sources]
     findings = audit.findings(follow=settings.endless) if audit else None
-    return wire(FLOW, inputs, _estimates(settings, inputs), _sinks(settings, run, gates.values()), findings)
+    sinks = _sinks(settings, run, gates.values())
+    return wire(FLOW, inputs, _estimates(settings, inputs), sinks, settings.recovery.folder / PARTS, findings)
 
 
 def _estimates(settings: Settings, inputs: Sequence[Input]) -> list[Estimates]:

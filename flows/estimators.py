@@ -30,11 +30,11 @@ class Estimator(Protocol):
         """
         ...
 
-    def snapshot(self) -> bytes:
-        """State as bytes."""
+    def snapshot(self) -> object:
+        """State as primitives, bytes and parts."""
         ...
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: Any) -> None:
         """Take up a snapshot."""
         ...
 

@@ -28,6 +28,8 @@ from schemas.errors import RecoveryError
 _RUN_FILE = "run.json"
 _LOCK_FILE = "lock"
 _STORE = "bytewax"
+PARTS = "parts"
+"""Folder within the recovery folder for large parts of state, see `flows.state`."""
 _PARTITIONS = 1
 _FORMAT = 1
 

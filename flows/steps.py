@@ -15,6 +15,7 @@ from domain.streaming.windows import Closed
 from flows.estimators import Estimator, Rows
 from flows.kinds import Kind, Published
 from flows.signals import breaker_signals, straggler_signal
+from flows.state import StepState
 from flows.valve import Valve
 from quality.breaker import Breaker
 from schemas.batch import GatedBatch, RawBatch
@@ -46,10 +47,12 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         kind: Kind,
         breaker: Breaker,
         valve: Callable[[RawBatch], Valve],
+        stored: StepState,
         *,
         idle_polls: int,
     ) -> None:
         self._logic = logic
+        self._stored = stored
         self._kind = kind
         self._revisions = Revisions(kind.published.key if kind.published else (), logic.bounds.window_us)
         self._breaker = breaker
@@ -120,13 +123,12 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         return [(published.output.name, rows.with_columns(contract).select(published.output.schema.keys()))]
 
     def snapshot(self) -> bytes:
-        """State as MessagePack."""
-        state = [self._logic.snapshot(), self._revisions.snapshot(), self._breaker.snapshot()]
-        return msgspec.msgpack.encode(state)
+        """State as bytes."""
+        return self._stored.encode([self._logic.snapshot(), self._revisions.snapshot(), self._breaker.snapshot()])
 
     def restore(self, data: bytes) -> None:
         """Take up a snapshot."""
-        logic, revisions, breaker = msgspec.msgpack.decode(data)
+        logic, revisions, breaker = self._stored.decode(data)
         self._logic.restore(logic)
         self._revisions.restore(revisions)
         self._breaker.restore(breaker)
@@ -135,8 +137,9 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
 class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
     """Merges the partitions of a stream in event-time order and learns from the merged windows."""
 
-    def __init__(self, timeline: Timeline, estimator: Estimator) -> None:
+    def __init__(self, timeline: Timeline, estimator: Estimator, stored: StepState) -> None:
         self._timeline = timeline
+        self._stored = stored
         self._estimator = estimator
 
     def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Rows], bool]:
@@ -161,11 +164,11 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
         return self._estimator.on_releases(releases) if releases else []
 
     def snapshot(self) -> bytes:
-        """State as MessagePack."""
-        return msgspec.msgpack.encode([self._timeline.snapshot(), self._estimator.snapshot()])
+        """State as bytes."""
+        return self._stored.encode([self._timeline.snapshot(), self._estimator.snapshot()])
 
     def restore(self, data: bytes) -> None:
         """Take up a snapshot."""
-        timeline, estimator = msgspec.msgpack.decode(data)
+        timeline, estimator = self._stored.decode(data)
         self._timeline.restore(timeline)
         self._estimator.restore(estimator)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow, Stream
@@ -23,6 +24,7 @@ from domain.streaming.partition import Stream as StreamSpec
 from domain.streaming.timeline import Timeline
 from flows.estimators import Estimator, Rows
 from flows.kinds import Kind
+from flows.state import StepState
 from flows.steps import EstimateStep, Item, PartitionStep, Progress
 from flows.valve import Valves
 from quality.breaker import Breaker, BreakerRule
@@ -74,18 +76,19 @@ def wire(
     inputs: Sequence[Input],
     estimates: Sequence[Estimates],
     sinks: Mapping[str, Sink[tuple[str, Rows]]],
+    parts: Path,
     findings: Source[Rows] | None = None,
 ) -> Dataflow:
     """The flow over any sources and sinks; step ids are part of the stored state and must not change.
 
-    `findings` of the audit join the results.
+    Large parts of stored state go to the folder `parts`. `findings` of the audit join the results.
     """
     flow = Dataflow(name)
-    windows = {one.name: _wire_input(flow, one) for one in inputs}
+    windows = {one.name: _wire_input(flow, one, parts) for one in inputs}
     results = [op.filter_map(f"{source}:rows", items, _rows) for source, items in windows.items()]
     for step in estimates:
         members = [one for one in inputs if one.name in step.sources]
-        results.append(_wire_estimates(step, members, windows))
+        results.append(_wire_estimates(step, members, windows, parts))
     if findings is not None:
         results.append(op.input("audit:read", flow, findings))
     merged = op.merge("results", *results)
@@ -95,21 +98,22 @@ def wire(
     return flow
 
 
-def _wire_input(flow: Dataflow, one: Input) -> KeyedStream[Item]:
+def _wire_input(flow: Dataflow, one: Input, parts: Path) -> KeyedStream[Item]:
     raw = op.input(f"{one.name}:read", flow, one.source)
     gated = op.map(f"{one.name}:gate", raw, one.gate)
     keyed: KeyedStream[GatedBatch] = op.key_on(f"{one.name}:partition", gated, lambda batch: one.key(batch.raw))
-    return op.stateful_batch(f"{one.name}:windows", keyed, lambda state: _partition_step(one, state))
+    return op.stateful_batch(f"{one.name}:windows", keyed, lambda state: _partition_step(one, state, parts))
 
 
 def _wire_estimates(
-    step: Estimates, members: Sequence[Input], windows: Mapping[str, KeyedStream[Item]]
+    step: Estimates, members: Sequence[Input], windows: Mapping[str, KeyedStream[Item]], parts: Path
 ) -> Stream[Rows]:
     bounds = members[0].stream.bounds
     places = [name for one in members for name in one.places]
 
     def build(state: bytes | None) -> EstimateStep:
-        made = EstimateStep(Timeline(places, bounds.window_us, bounds.lateness_us), step.estimator())
+        timeline = Timeline(places, bounds.window_us, bounds.lateness_us)
+        made = EstimateStep(timeline, step.estimator(), StepState(parts))
         if state is not None:
             made.restore(state)
         return made
@@ -124,7 +128,7 @@ def _wire_progress(step: str, source: str, items: KeyedStream[Item]) -> KeyedStr
     return op.filter_map(f"{source}:progress", items, lambda pair: _progress(step, source, pair))
 
 
-def _partition_step(one: Input, state: bytes | None) -> PartitionStep:
+def _partition_step(one: Input, state: bytes | None, parts: Path) -> PartitionStep:
     window = one.stream.bounds.window_us
     logic = PartitionLogic(one.stream, one.kind.aggregation(window))
     step = PartitionStep(
@@ -132,6 +136,7 @@ def _partition_step(one: Input, state: bytes | None) -> PartitionStep:
         one.kind,
         Breaker(one.breaker),
         lambda raw: one.valves.of(one.key(raw)),
+        StepState(parts),
         idle_polls=one.idle_polls,
     )
     if state is not None:

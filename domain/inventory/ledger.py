@@ -39,7 +39,8 @@ from domain.streaming.watermark import BEGINNING
 from schemas.errors import RecoveryError
 
 _STATE_VERSION = 1
-_HEAD = "head"
+HEAD: Final = "head"
+"""Part of a snapshot that changes with every window; all others never do."""
 _NEVER: Final = 2**62
 """When a key was first posted to that never was."""
 
@@ -169,11 +170,11 @@ class Ledger:
             "chunks": self._history.begun,
             "balances": to_bytes(pl.DataFrame({**columns, "first_us": self._first})),
         }
-        return {_HEAD: msgspec.msgpack.encode(head), **self._keys.snapshot(), **self._history.snapshot()}
+        return {HEAD: msgspec.msgpack.encode(head), **self._keys.snapshot(), **self._history.snapshot()}
 
     def restore_parts(self, parts: dict[str, bytes]) -> None:
         """Take up a snapshot; one of another version is refused with RecoveryError."""
-        head = msgspec.msgpack.decode(parts[_HEAD])
+        head = msgspec.msgpack.decode(parts[HEAD])
         if head["version"] != _STATE_VERSION:
             raise RecoveryError(
                 f"state of the stock ledger has version {head['version']}, this is {_STATE_VERSION}",

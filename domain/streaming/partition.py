@@ -14,9 +14,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -38,7 +37,7 @@ RAW = "_raw"
 """Column of a carried row's original bytes (Binary), for who has to refuse it later."""
 
 _CARRIED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {VALID: pl.Int64, OFFSET: pl.Int64, RAW: pl.Binary}
-_STATE_VERSION = 2
+_STATE_VERSION = 3
 _PROBE = pl.Series(["takt", "", "robot-1/7"])
 
 
@@ -270,20 +269,18 @@ class PartitionLogic:
             .sort("offset")
         )
 
-    def snapshot(self) -> bytes:
-        """State as MessagePack of primitives and Arrow bytes."""
-        state = {
+    def snapshot(self) -> dict[str, Any]:
+        """State as primitives, Arrow bytes and parts."""
+        return {
             "version": _STATE_VERSION,
             "hash_probe": _PROBE.hash().to_list(),
             "running_max": self._running_max,
             "recent": self._recent.snapshot(self._running_max),
             "windows": self._windows.snapshot(),
         }
-        return msgspec.msgpack.encode(state)
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take up a snapshot; a snapshot of another version or hash function is refused."""
-        state = msgspec.msgpack.decode(data)
         if state["version"] != _STATE_VERSION:
             raise RecoveryError(
                 f"state of {self._stream.contract} has version {state['version']}, this is {_STATE_VERSION}",

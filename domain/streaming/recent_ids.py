@@ -17,13 +17,13 @@ quarantine.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.event_log import EventLog
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -47,6 +47,7 @@ class RecentIds:
     def __init__(self, horizon_us: int) -> None:
         self._horizon = horizon_us
         self._count = 0
+        self._log = EventLog("time")
         self._table: Int32 = np.empty(0, dtype=np.int32)
         self._reserve(_MIN_CAPACITY)
 
@@ -76,6 +77,8 @@ class RecentIds:
             oldest = (running_max - self._horizon)[doubtful]
             verdict[doubtful] = self._look_closer(first + doubtful, slots[doubtful], oldest)
             self._times[first + np.flatnonzero(verdict)] = _NEVER
+        new = verdict == NEW
+        self._log.append(pl.DataFrame({"id": ids[new], "payload": payloads[new], "time": times[new]}))
         return verdict
 
     def _claim(self, slots: Int64, before: Int32, first: int) -> Int64:
@@ -111,6 +114,7 @@ class RecentIds:
     def _make_room(self, n: int, running_max: int) -> None:
         if self._count + n <= len(self._ids):
             return
+        self._log.forget(running_max - self._horizon)
         live = np.flatnonzero(self._times[: self._count] >= running_max - self._horizon)
         ids, payloads, times = self._ids[live], self._payloads[live], self._times[live]
         self._load(ids, payloads, times, room=n)
@@ -138,13 +142,14 @@ class RecentIds:
         self._shift = np.uint64(64 - bits)
         self._overflow: dict[int, int] = {}
 
-    def snapshot(self, running_max: int) -> bytes:
-        """Live entries as Arrow bytes."""
-        live = self._times[: self._count] >= running_max - self._horizon
-        columns = {"id": self._ids, "payload": self._payloads, "time": self._times}
-        return to_bytes(pl.DataFrame({name: c[: self._count][live] for name, c in columns.items()}))
+    def snapshot(self, running_max: int) -> list[Any]:
+        """Entries in pieces, those that are too old for `running_max` not among them, or few."""
+        self._log.forget(running_max - self._horizon)
+        return self._log.snapshot()
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: list[Any]) -> None:
         """Take up the entries of a snapshot."""
-        frame = from_bytes(data)
-        self._load(frame["id"].to_numpy(), frame["payload"].to_numpy(), frame["time"].to_numpy(), room=0)
+        frames = self._log.restore(state)
+        if frames:
+            frame = pl.concat(frames)
+            self._load(frame["id"].to_numpy(), frame["payload"].to_numpy(), frame["time"].to_numpy(), room=0)

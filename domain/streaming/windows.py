@@ -7,11 +7,11 @@ for rows below the horizon, which nothing can precede any more, and *peek*, a lo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.event_log import EventLog
 from domain.streaming.watermark import BEGINNING, TimeBounds
 
 TIME = "event_time"
@@ -74,6 +74,8 @@ class Windows:
         self._schema = schema
         self._pending: list[pl.DataFrame] = []
         self._pending_rows = 0
+        self._log = EventLog(TIME)
+        self._settled = BEGINNING
         self._on_time_until = BEGINNING
         self._final_until = BEGINNING
 
@@ -82,6 +84,7 @@ class Windows:
         if rows.height:
             self._pending.append(rows)
             self._pending_rows += rows.height
+            self._log.append(rows)
         on_time = max(self._bounds.on_time_until(running_max), self._on_time_until)
         final = max(self._bounds.final_until(running_max), self._final_until)
         if on_time == self._on_time_until and final == self._final_until:
@@ -114,6 +117,8 @@ class Windows:
 
     def _fold(self, horizon: int) -> None:
         rows = self._take()
+        self._settled = horizon
+        self._log.forget(horizon)
         settled = rows[TIME].to_physical() < horizon
         self._aggregation.fold(rows.filter(settled))
         self._keep(rows.filter(~settled))
@@ -127,25 +132,23 @@ class Windows:
         if rows.height:
             self._pending, self._pending_rows = [rows], rows.height
 
-    def snapshot(self) -> dict[str, bytes | int]:
-        """State as named primitives and Arrow bytes."""
-        rows = self._take()
-        self._keep(rows)
-        state: dict[str, bytes | int] = {
-            f"aggregation.{name}": data for name, data in self._aggregation.snapshot().items()
+    def snapshot(self) -> dict[str, Any]:
+        """State as primitives, Arrow bytes and parts."""
+        return {
+            "aggregation": self._aggregation.snapshot(),
+            "pending": self._log.snapshot(),
+            "settled": self._settled,
+            "on_time": self._on_time_until,
+            "final": self._final_until,
         }
-        return state | {"pending": to_bytes(rows), "on_time": self._on_time_until, "final": self._final_until}
 
-    def restore(self, state: dict[str, bytes | int]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take up a snapshot."""
-        self._keep(from_bytes(_bytes(state["pending"])))
-        self._on_time_until = int(state["on_time"])
-        self._final_until = int(state["final"])
-        prefix = "aggregation."
-        self._aggregation.restore({k.removeprefix(prefix): _bytes(v) for k, v in state.items() if k.startswith(prefix)})
-
-
-def _bytes(value: bytes | int) -> bytes:
-    if not isinstance(value, bytes):
-        raise TypeError(f"stored state is damaged: bytes expected, found {type(value).__name__}")
-    return value
+        self._settled = state["settled"]
+        frames = self._log.restore(state["pending"])
+        if frames:
+            rows = pl.concat(frames)
+            self._keep(rows.filter(rows[TIME].to_physical() >= self._settled))
+        self._on_time_until = state["on_time"]
+        self._final_until = state["final"]
+        self._aggregation.restore(state["aggregation"])

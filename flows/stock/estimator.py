@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -114,15 +113,13 @@ class StockEstimator:
             told.append((STOCK_POSITION.name, table(STOCK_POSITION, dated)))
         return [rows for rows in told if rows[1].height]
 
-    def snapshot(self) -> bytes:
-        """State as MessagePack."""
-        return msgspec.msgpack.encode(
-            [self._room.snapshot(), self._demand.snapshot(), self._moves.snapshot(), self._positions.snapshot()]
-        )
+    def snapshot(self) -> list[object]:
+        """State as primitives, bytes and parts."""
+        return [self._room.snapshot(), self._demand.snapshot(), self._moves.snapshot(), self._positions.snapshot()]
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        room, demand, moves, positions = msgspec.msgpack.decode(data)
+        room, demand, moves, positions = state
         self._room.restore(room)
         self._demand.restore(demand)
         self._moves.restore(moves)

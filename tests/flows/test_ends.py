@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -20,6 +21,7 @@ from domain.throughput import counters
 from domain.throughput.task_windows import TASK_SCHEMA
 from flows.estimators import Rows
 from flows.kinds import KINDS, Kind
+from flows.state import StepState
 from flows.steps import EstimateStep, PartitionStep
 from flows.valve import Valves
 from quality.breaker import Breaker, BreakerRule
@@ -102,6 +104,7 @@ CASES = [
 ]
 PARTITIONS = ("0", "1")
 SILENT_POLLS = 10
+PARTS = Path("parts-are-too-small-for-files")
 
 
 class Flow:
@@ -124,6 +127,7 @@ class Flow:
                 kind,
                 Breaker(rule),
                 lambda raw: valves.of(raw.partition),
+                StepState(PARTS),
                 idle_polls=SILENT_POLLS,
             )
             for name in PARTITIONS
@@ -131,7 +135,7 @@ class Flow:
         self._estimates = None
         if kind.estimator is not None:
             timeline = Timeline(PARTITIONS, WINDOW, self._lateness)
-            self._estimates = EstimateStep(timeline, kind.estimator(WINDOW, "toy@1"))
+            self._estimates = EstimateStep(timeline, kind.estimator(WINDOW, "toy@1"), StepState(PARTS))
 
     def read(self, partition: str, rows: list[Row]) -> None:
         first = self._read[partition]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from domain.streaming.partition import PartitionLogic
 from flows.kinds import KINDS
+from flows.state import StepState
 from flows.steps import PartitionStep
 from flows.valve import Valves
 from quality.breaker import Breaker, BreakerRule
@@ -21,7 +23,9 @@ BLOCK = 10
 def step() -> PartitionStep:
     kind, valves = KINDS["task"], Valves(1.0)
     toy: PartitionLogic = logic(LATENESS)
-    return PartitionStep(toy, kind, Breaker(BreakerRule(BLOCK, 0.5, 1)), lambda _: valves.of("0"), idle_polls=10)
+    return PartitionStep(
+        toy, kind, Breaker(BreakerRule(BLOCK, 0.5, 1)), lambda _: valves.of("0"), StepState(Path()), idle_polls=10
+    )
 
 
 def signals(rows: list[Row], size: int) -> pl.DataFrame:
