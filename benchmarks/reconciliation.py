@@ -124,11 +124,11 @@ def _score(method: str, run: StockRun, alarms: list[tuple[CountTruth, int]]) -> 
     return Score(method, len(clean), len(false), len(run.leaks), days)
 
 
-def slips(run: StockRun, seen: Seen) -> Counter[tuple[str | None, str, str | None]]:
-    """Counts by the slip that was made, the class they got, and the slip that was named."""
+def slips(run: StockRun, seen: Seen) -> Counter[tuple[bool, str | None, str, str | None]]:
+    """Counts by whether their stock leaked, the slip that was made, the class they got and the slip that was named."""
     said = {row["event_id"]: row for row in seen.looks.filter(pl.col("stage") == "final").iter_rows(named=True)}
-    rows = [(c.slip, said[c.event_id]) for c in run.counts if c.event_id in said]
-    return Counter((slip, row["class"], row["slip"]) for slip, row in rows)
+    rows = [(c, said[c.event_id]) for c in run.counts if c.event_id in said]
+    return Counter((c.leaking, c.slip, row["class"], row["slip"]) for c, row in rows)
 
 
 def main(seeds: int = 3) -> None:
@@ -140,8 +140,9 @@ def main(seeds: int = 3) -> None:
         print(f"{'':<14}{'false':>7}{'per 1,000':>12}{'leaks':>10}{'days':>10}")
         for score in scores(run, seen):
             print(score)
-        for (slip, name, named), number in sorted(slips(run, seen).items(), key=str):
-            print(f"  {slip or 'right':<12}{name:<10}{named or '':<12}{number:>7}")
+        for (leaking, slip, name, named), number in sorted(slips(run, seen).items(), key=str):
+            stock = "leaking" if leaking else "sound"
+            print(f"  {stock:<9}{slip or 'keyed rightly':<15}{name:<11}{named or '':<11}{number:>7}")
 
 
 if __name__ == "__main__":

@@ -258,6 +258,15 @@ def test_an_adjustment_is_no_gain():
     assert adjusted.looks.filter(pl.col("stage") == "final")["difference"].to_list() == [-5_000] * 4 + [0] * 4
 
 
+def test_a_leak_that_is_made_good_every_day_is_one():
+    """The difference stays at two; what adjustments hid is counted in."""
+    opening, counts = _leaking(14)
+    adjusted = [_move(-2, d * DAY + HOUR, "adjust") for d in range(1, 14)]
+    said = _run([*opening, *adjusted], counts, [_item("A")], hours=8)
+    assert said.looks["difference"].min() == -2_000
+    assert said.leaks["direction"].to_list()[:1] == ["loss"]
+
+
 def test_a_leak_too_small_for_one_location_is_found_in_all_together():
     """The SKU's locations are pooled at a site."""
     opening, counts = _leaking(9, locations=("a", "b", "c", "d"), per_day=1)

@@ -88,8 +88,10 @@ def test_reconciliation_finds_leaks_and_no_noise():
     assert len(bands.days) == 4
     assert len(cusum.days) >= 3
     named = slips(run, seen)
-    made = sum(number for (slip, *_), number in named.items() if slip)
-    right = sum(number for (slip, name, said), number in named.items() if slip and name == "mis_key" and said == slip)
+    made = sum(number for (_, slip, *_), number in named.items() if slip)
+    right = sum(
+        number for (_, slip, name, said), number in named.items() if slip and name == "mis_key" and said == slip
+    )
     assert right > 0.6 * made
     unharmed = seen.looks.filter(pl.col("class") == "mis_key")
     assert not set(seen.proposed["event_id"]) & set(unharmed.filter(pl.col("stage") == "final")["event_id"])
