@@ -113,6 +113,19 @@ def text_of(frame: pl.DataFrame) -> str:
     return "\n".join(map(repr, [frame.columns, *frame.iter_rows()]))
 
 
+FILLED = [
+    "robot_window",
+    "throughput",
+    "service_time",
+    "sensor_window",
+    "quarantine",
+    "late",
+    "accounting",
+    "rule_failures",
+]
+"""Tables that a day in the warehouse leaves rows in."""
+
+
 def tables(settings: Settings) -> dict[str, str]:
     """All rows of every lake table."""
     # One connection for all: to load DuckDB's extensions takes most of a second.
