@@ -12,23 +12,24 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
-import msgspec
 import polars as pl
 
 from domain.inventory.base_units import in_base
 from domain.inventory.codes import DIMENSION, INEXACT
 from domain.inventory.counts import COUNT_SCHEMA, ITEM_SCHEMA, PROPOSED_SCHEMA, REFUSED_COUNT_SCHEMA
+from domain.inventory.ledger import HEAD as LEDGER_HEAD
 from domain.inventory.ledger import Ledger
+from domain.inventory.openings import opening_moves, opens
 from domain.inventory.proposal_tables import DECISION_SCHEMA
 from domain.inventory.proposals import Proposals
 from domain.inventory.reconcile import ReconcileConfig, Reconciler
 from domain.inventory.tables import KEY, MOVE_SCHEMA, POSTING_SCHEMA, Schema
+from domain.streaming.parts import Part
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import WINDOW_START
 from schemas.errors import RecoveryError
-from schemas.ids import event_id
 
 STATED_SCHEMA: Final[Schema] = {
     "event_id": pl.String,
@@ -42,9 +43,6 @@ STATED_SCHEMA: Final[Schema] = {
 """A count, or a statement of another system: `quantity` in thousandths of `uom`, null where it is no whole number."""
 
 WINDOWED_DECISION_SCHEMA: Final[Schema] = {**DECISION_SCHEMA, WINDOW_START: pl.Int64}
-
-OPENING_TYPE: Final = "inventory.opening.v1"
-"""Names the kind of id that opening moves have."""
 
 _STATE_VERSION: Final = 1
 _SPAN_US: Final = 12 * 3_600_000_000
@@ -98,6 +96,7 @@ class Stockroom:
         self._reconciler = Reconciler(config)
         self._proposals = Proposals(expires_after_us)
         self._until = BEGINNING
+        self._parts: dict[str, Part] = {}
         self._units: dict[str, str] = {}
         """Base units of SKUs that were counted and never moved."""
 
@@ -127,14 +126,17 @@ class Stockroom:
             self._reconcile(_NO_COUNTS, _NO_ITEMS, _NO_POSTINGS, start, findings)
         self._until = end
         booked = self._decided(rows, start, findings) if rows.decisions.height else []
-        stated, openings = self._stated(rows, start) if rows.statements.height else (rows.counts, None)
-        parts = [rows.moves, *booked, *([openings] if openings is not None else [])]
+        counted, openings = rows.counts, []
+        if rows.statements.height:
+            counted, openings = self._stated(rows, booked, start)
+        known = self.ledger.base_units(counted["sku"])
+        parts = [rows.moves, *booked, *openings]
         posted = self.ledger.post(pl.concat(parts) if len(parts) > 1 else rows.moves)
         findings.postings.append(posted.postings)
         findings.balances.append(posted.balances)
         findings.invariants.append(posted.findings)
         findings.refused_moves.append(posted.refused)
-        counts = self._counts(stated, findings)
+        counts = self._counts(counted, known, posted.postings, findings)
         self._reconcile(counts, rows.items, posted.postings, end, findings)
 
     def _decided(self, rows: Arrivals, start: int, findings: Findings) -> list[pl.DataFrame]:
@@ -159,78 +161,80 @@ class Stockroom:
         decided = self._proposals.advance(done.proposed, pl.DataFrame(schema=DECISION_SCHEMA), until)
         findings.adjustments.append(decided.adjustments)
 
-    def _stated(self, rows: Arrivals, start: int) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-        """What is counted in the first window, statements of known keys among it, and moves that open the others."""
+    def _stated(
+        self, rows: Arrivals, booked: Sequence[pl.DataFrame], start: int
+    ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+        """What is counted, statements of known keys among it, and moves that open the others' books."""
         statements = rows.statements.sort("time_us", "event_id")
-        before = self.ledger.known(statements.select(*KEY, booked_us=pl.lit(start - 1)))["known"]
-        first_moved = rows.moves.group_by(KEY).agg(moved_us=pl.col("time_us").min())
-        moved = statements.join(first_moved, on=KEY, how="left", maintain_order="left")["moved_us"]
-        first = statements.select(pl.struct(KEY).is_first_distinct()).to_series()
-        known = before | (moved <= statements["time_us"]).fill_null(value=False) | ~first
-        opening = statements.filter(~known)
-        counted = pl.concat([rows.counts, statements.filter(known)])
-        if opening.height == 0:
-            return counted, None
-        ids = [event_id(OPENING_TYPE, [name]) for name in opening["event_id"]]
-        moves = opening.select(
-            pl.Series("event_id", ids),
-            *KEY,
-            "quantity",
-            "uom",
-            pl.lit("opening").alias("reason"),
-            pl.col("event_id").alias("document"),
-            pl.lit("1").alias("line"),
-            pl.lit(None, pl.String).alias("corrects"),
-            pl.col("as_of_us").alias("valid_us"),
-            "time_us",
-        )
-        return counted, _as_moves(moves, start)
+        first = rows.moves.filter(pl.col(WINDOW_START) == start)
+        opening = opens(statements, pl.concat([first, *booked]), self.ledger, start)
+        counted = pl.concat([rows.counts, statements.filter(~opening)])
+        moves = opening_moves(statements.filter(opening))
+        return counted, [_as_moves(moves, start)] if moves.height else []
 
-    def _counts(self, stated: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-        """Counts in the base unit; what has no such quantity, or is of another dimension, is refused."""
+    def _counts(
+        self, stated: pl.DataFrame, known: pl.Series, postings: pl.DataFrame, findings: Findings
+    ) -> pl.DataFrame:
+        """Counts in the base unit; what has no such quantity, or is of another dimension, is refused.
+
+        `known` are base units of their SKUs before this stretch of windows, `postings` what was booked in it.
+        """
         if stated.height == 0:
-            return pl.DataFrame(schema=COUNT_SCHEMA)
-        quantity, base = in_base(stated["quantity"], stated["uom"])
-        held = self._held(stated["sku"], base)
-        code = pl.when(base != held).then(pl.lit(DIMENSION)).when(quantity.is_null()).then(pl.lit(INEXACT))
-        rows = stated.with_columns(quantity, code.alias("code"))
+            return _NO_COUNTS
+        quantity, own = in_base(stated["quantity"], stated["uom"])
+        asked = stated.select(*KEY, booked_us=pl.col(WINDOW_START) + self._window - 1)
+        place = self.ledger.known(asked)["location_known"]
+        rows = stated.with_columns(quantity, own=own, known=known, fine=place & quantity.is_not_null())
+        # Which count binds its SKU must not depend on the calls: in order of time, windows of later ones last.
+        rows = rows.sort(WINDOW_START, "time_us", "event_id")
+        held = self._held(rows, postings)
+        code = pl.when(rows["own"] != held).then(pl.lit(DIMENSION)).when(rows["quantity"].is_null())
+        rows = rows.with_columns(code.then(pl.lit(INEXACT)).alias("code"))
         findings.refused_counts.append(rows.filter(pl.col("code").is_not_null()).select(REFUSED_COUNT_SCHEMA.keys()))
         return rows.filter(pl.col("code").is_null()).select(COUNT_SCHEMA.keys())
 
-    def _held(self, skus: pl.Series, units: pl.Series) -> pl.Series:
-        """The base unit that each SKU is held to: that of its moves, or else of its first count."""
-        known = self.ledger.base_units(skus)
-        return pl.Series(
-            [
-                unit if unit is not None else self._units.setdefault(sku, own)
-                for sku, unit, own in zip(skus, known, units, strict=True)
-            ],
-            dtype=pl.String,
-        )
+    def _held(self, counts: pl.DataFrame, postings: pl.DataFrame) -> pl.Series:
+        """The base unit that each SKU is held to: that of its moves so far, or else of its first count."""
+        moved = postings.group_by("sku").agg(pl.col(WINDOW_START).min().alias("since"), pl.col("uom").first())
+        rows = counts.select("sku", "own", "known", "fine", WINDOW_START)
+        rows = rows.join(moved, on="sku", how="left", maintain_order="left")
+        by_now = pl.when(pl.col("since") <= pl.col(WINDOW_START)).then("uom")
+        rows = rows.select("sku", "own", "fine", held=pl.coalesce("known", by_now))
+        return pl.Series([self._bound(*row) for row in rows.iter_rows()], dtype=pl.String)
 
-    def snapshot(self) -> bytes:
-        """State as MessagePack."""
-        state = {
+    def _bound(self, sku: str, own: str, fine: bool, held: str | None) -> str:
+        """The unit of a count's SKU; a count that is refused binds nobody."""
+        if held is not None:
+            return held
+        return self._units.setdefault(sku, own) if fine else self._units.get(sku, own)
+
+    def snapshot(self) -> dict[str, Any]:
+        """State as primitives, bytes and parts."""
+        pieces = self.ledger.snapshot_parts()
+        head = pieces.pop(LEDGER_HEAD)
+        self._parts = {name: self._parts.get(name) or Part(data) for name, data in pieces.items()}
+        return {
             "version": _STATE_VERSION,
-            "ledger": self.ledger.snapshot(),
+            "head": head,
+            "parts": self._parts,
             "reconciler": self._reconciler.snapshot(),
             "proposals": self._proposals.snapshot(),
             "units": self._units,
         }
-        return msgspec.msgpack.encode(state)
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take up a snapshot; one of another version is refused."""
-        state = msgspec.msgpack.decode(data)
         if state["version"] != _STATE_VERSION:
             raise RecoveryError(
                 f"state of the stockroom has version {state['version']}, this is {_STATE_VERSION}",
                 fix="finish the run with the version of Takt that began it, or start a new run",
             )
-        self.ledger.restore(state["ledger"])
+        self._parts = dict(state["parts"])
+        self.ledger.restore_parts({LEDGER_HEAD: state["head"], **{n: p.read() for n, p in self._parts.items()}})
         self._reconciler.restore(state["reconciler"])
         self._proposals.restore(state["proposals"])
         self._units = state["units"]
+
 
 
 def _as_moves(moves: pl.DataFrame, window_start: int) -> pl.DataFrame:
