@@ -52,6 +52,7 @@ DEMAND = Output(
     key=("site", "sku", "bucket_start"),
     event_type="takt.estimate.demand.v1",
     topic="estimates",
+    flow="stock",
     subject=("site", "sku"),
 )
 
@@ -104,5 +105,6 @@ ORDER_PROPOSAL = Output(
     key=("proposal",),
     event_type="takt.signal.replenishment.v1",
     topic="signals",
+    flow="stock",
     subject=("site", "sku"),
 )

@@ -48,6 +48,8 @@ class Output:
     latest_by: tuple[str, ...] = ()
     event_type: str | None = None
     topic: Literal["estimates", "signals", "quarantine"] | None = None
+    flow: str = ""
+    """Who makes it, for the source of its events; empty: the flow that was deployed."""
     subject: tuple[str, ...] = ()
     """Columns joined by "/" that make the CloudEvents subject and the Kafka message key."""
 

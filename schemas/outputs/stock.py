@@ -91,6 +91,7 @@ RECONCILIATION = Output(
     key=("event_id", "stage"),
     event_type="takt.estimate.reconciliation.v1",
     topic="estimates",
+    flow="stock",
     subject=("site", "sku", "location"),
 )
 
@@ -115,5 +116,6 @@ ADJUSTMENT = Output(
     key=("proposal", "status"),
     event_type="takt.signal.adjustment.v1",
     topic="signals",
+    flow="stock",
     subject=("site", "sku", "location"),
 )

@@ -52,7 +52,7 @@ def events(output: Output, frame: pl.DataFrame, *, flow: str, writer: str) -> It
     fixed: list[tuple[str, str | bytes | None]] = [
         ("ce_specversion", b"1.0"),
         ("ce_type", output.event_type.encode()),
-        ("ce_source", f"takt/{flow}".encode()),
+        ("ce_source", f"takt/{output.flow or flow}".encode()),
         ("ce_dataschema", f"urn:takt:schema:{output.event_type}".encode()),
         ("content-type", b"application/json"),
         (WRITER_HEADER, writer.encode()),

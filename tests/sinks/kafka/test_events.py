@@ -56,7 +56,7 @@ def test_cloudevents_library_reads_it(name: str) -> None:
     """The CloudEvents library's Kafka binding reads every published output, and the data is the row."""
     event = read(only(name, frame(name)))
     assert event.get_type() == OUTPUTS[name].event_type
-    assert event.get_source() == "takt/throughput"
+    assert event.get_source() == f"takt/{OUTPUTS[name].flow or 'throughput'}"
     data = event.get_data()
     assert isinstance(data, dict)
     assert list(data) == [c.name for c in OUTPUTS[name].columns]
