@@ -57,7 +57,7 @@ def events(output: Output, frame: pl.DataFrame, *, flow: str, writer: str) -> It
         ("content-type", b"application/json"),
         (WRITER_HEADER, writer.encode()),
     ]
-    time_column = next((c for c in ("window_end", "event_time") if c in output.schema), None)
+    time_column = next((c for c in ("window_end", "bucket_end", "event_time") if c in output.schema), None)
     byte_columns = [c.name for c in output.columns if c.kind == "bytes"]
     values, texts = _columns(frame)
     subjects = zip(*(frame[c].to_list() for c in output.subject), strict=True) if output.subject else repeat(())
