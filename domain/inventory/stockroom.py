@@ -233,8 +233,7 @@ class Stockroom:
         self.ledger.restore_parts({LEDGER_HEAD: state["head"], **{n: p.read() for n, p in self._parts.items()}})
         self._reconciler.restore(state["reconciler"])
         self._proposals.restore(state["proposals"])
-        self._units = state["units"]
-
+        self._units = dict(state["units"])
 
 
 def _as_moves(moves: pl.DataFrame, window_start: int) -> pl.DataFrame:
