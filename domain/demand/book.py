@@ -11,7 +11,7 @@ it takes to know where in the season it is, and no more than `rest_after` or a s
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ from domain.demand.model import DemandModel
 from domain.demand.plans import Ahead, Key, Plans
 from domain.demand.rows import OpenRows
 from domain.demand.shelf import Record, Shelf
+from domain.streaming.parts import Part
 from schemas.errors import RecoveryError
 
 _STATE_VERSION: Final = 1
@@ -53,7 +54,7 @@ class DemandBook:
         self._shelf = Shelf(model, max_live)
         self._categories = Categories(model)
         self._frontier = _BEGINNING
-        self._stored: bytes | None = None
+        self._stored: Part | None = None
 
     @property
     def live(self) -> int:
@@ -141,11 +142,11 @@ class DemandBook:
         outlook = series.forecast(ahead.promoted_ahead, ahead.outside_ahead, around)
         estimates.put(key, record.row, record.category, series, sold, censored, promoted, learned, outlook)
 
-    def snapshot(self) -> bytes:
-        """State as MessagePack of primitives and Arrow bytes; series are packed once per closed bucket."""
+    def snapshot(self) -> dict[str, Any]:
+        """State as primitives, Arrow bytes and parts; series are packed once per closed bucket."""
         if self._stored is None:
-            self._stored = msgspec.msgpack.encode([self._categories.snapshot(), self._shelf.snapshot()])
-        state = {
+            self._stored = Part(msgspec.msgpack.encode([self._categories.snapshot(), self._shelf.snapshot()]))
+        return {
             "version": _STATE_VERSION,
             "model": self._name,
             "frontier": self._frontier,
@@ -153,11 +154,9 @@ class DemandBook:
             "plans": self._plans.snapshot(),
             "series": self._stored,
         }
-        return msgspec.msgpack.encode(state)
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         """Take up a snapshot into a new book; one of another version or model is refused with RecoveryError."""
-        state = msgspec.msgpack.decode(data)
         if (state["version"], state["model"]) != (_STATE_VERSION, self._name):
             raise RecoveryError(
                 f"state of demand has version {state['version']} and model {state['model']}, "
@@ -167,6 +166,7 @@ class DemandBook:
         self._frontier = state["frontier"]
         self._rows.restore(state["rows"])
         self._plans.restore(state["plans"])
-        categories, series = msgspec.msgpack.decode(state["series"])
+        self._stored = state["series"]
+        categories, series = msgspec.msgpack.decode(self._stored.read())
         self._categories.restore(categories)
         self._shelf.restore(series)

@@ -28,6 +28,12 @@ class Part:
         self.name: str | None = None
         """Where it is stored, once it is."""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Part) and self.read() == other.read()
+
+    def __hash__(self) -> int:
+        return hash(self.read())
+
     def read(self) -> bytes:
         """The bytes, from the store if they are there alone."""
         if self._data is not None:

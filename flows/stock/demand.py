@@ -7,9 +7,8 @@ sales in units of another one are refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-import msgspec
 import polars as pl
 
 from domain.demand.book import Closed, DemandBook
@@ -20,15 +19,16 @@ from domain.inventory.base_units import BASES, in_base
 from domain.inventory.codes import LIMIT
 from domain.inventory.units import UNITS, to_milli
 from domain.streaming.frames import from_bytes, to_bytes
-from domain.streaming.partition import IDENTITY
+from domain.streaming.partition import IDENTITY, OFFSET, PARTITION
 from domain.streaming.windows import TIME
 from flows.settings import Stock
+from flows.stock.arrivals import ORIGIN, SOURCE
 from flows.stock.streams import FORECAST, ITEM, PROMOTION, SALES, STREAMS
 
 DIMENSION: Final = "demand.dimension"
 """Code of a sale in units of another dimension than its SKU has."""
 
-_REFUSED: Final = {IDENTITY: pl.UInt64, "code": pl.String}
+_REFUSED: Final = {SOURCE: pl.String, PARTITION: pl.String, OFFSET: pl.Int64, "code": pl.String}
 _ITEMS: Final = {name: dtype for name, dtype in STREAMS[ITEM].items() if name != TIME} | dict.fromkeys(
     ("pack", "minimum_order", "time_us"), pl.Int64
 )
@@ -65,19 +65,19 @@ class DemandSide:
         units = [self._units.setdefault(sku, unit) if base is None else base for sku, unit, base in firsts]
         fits = own == pl.Series(units, dtype=pl.String)
         self._book.add(made.filter(fits).select(ROWS.keys()))
-        return made.filter(~fits).select(IDENTITY, code=pl.lit(DIMENSION))
+        return made.filter(~fits).select(*ORIGIN, code=pl.lit(DIMENSION))
 
     def advance(self, until_us: int) -> Closed:
         """Estimates of the buckets that have ended by then."""
         return self._book.advance(until_us)
 
-    def snapshot(self) -> bytes:
-        """State as MessagePack."""
-        return msgspec.msgpack.encode([self._book.snapshot(), to_bytes(self.items), self._units])
+    def snapshot(self) -> list[object]:
+        """State as primitives, bytes and parts."""
+        return [self._book.snapshot(), to_bytes(self.items), self._units]
 
-    def restore(self, data: bytes) -> None:
+    def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        book, items, self._units = msgspec.msgpack.decode(data)
+        book, items, self._units = state
         self._book.restore(book)
         self.items = from_bytes(items)
 
@@ -112,13 +112,14 @@ def _sales(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         "site",
         "sku",
         IDENTITY,
+        *ORIGIN,
         _time(rows),
         _amount().alias("quantity"),
         pl.col("uom").replace_strict(BASES, return_dtype=pl.String).alias("own"),
         (~pl.col("in_stock")).alias("censored"),
         pl.col("promotion").is_not_null().alias("promoted"),
     )
-    known = items.select("sku", "category", "uom", "time_us").sort("time_us")
+    known = items.select("sku", "category", "uom", "time_us").sort("time_us", maintain_order=True)
     return made.join_asof(known, on="time_us", by="sku", strategy="backward", check_sortedness=False)
 
 
