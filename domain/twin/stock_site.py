@@ -106,11 +106,11 @@ class _Sku:
         self._under_way = {BULK: False, PICK: False}
         self._events: list[_Event] = []
         self._number = 0
-        self._records = Records(config, self._name, self._rng)
+        self._records = Records(config.site, self._name, config.paperwork, self._rng)
 
     def live(self, run: StockRun) -> None:
         """Let the SKU's time pass, and add to the run what comes of it."""
-        self._records.item(self._start, self._kind, float(self._rng.uniform(*self._kind.unit_cost)))
+        self._records.item(self._start, self._kind.abc, float(self._rng.uniform(*self._kind.unit_cost)))
         for location in (BULK, PICK):
             self._records.opening(self._start, location, self._level)
             self._plan_counts(location)
@@ -169,7 +169,7 @@ class _Sku:
             case "receive":
                 self._stock[BULK] += event.quantity
                 self._under_way[BULK] = False
-                self._records.receipt(event.time_us, BULK, event.quantity)
+                self._records.receipt(event.time_us, BULK, event.quantity, event.document)
 
     def _pick(self, event: _Event) -> None:
         quantity = min(event.quantity, self._stock[event.location])
@@ -188,7 +188,9 @@ class _Sku:
             self._plan(time_us + int(self._rng.uniform(0.1, 1.5) * _HOUR_US), "arrive", PICK, quantity, document)
         if self._stock[BULK] < low and not self._under_way[BULK]:
             self._under_way[BULK] = True
-            self._plan(time_us + int(self._rng.uniform(4, 30) * _HOUR_US), "receive", BULK, self._level // 2)
+            quantity = self._level // 2
+            document = self._records.order(time_us, BULK, quantity)
+            self._plan(time_us + int(self._rng.uniform(4, 30) * _HOUR_US), "receive", BULK, quantity, document)
 
     def _count(self, event: _Event, run: StockRun) -> None:
         """Count; the stock is as it is now, the time given is a little off."""

@@ -45,14 +45,29 @@ def test_with_perfect_paperwork_the_papers_say_what_is_there():
         row = counted[truth.event_id]
         where = (row["sku"], row["location"])
         book = sum(
-            m["quantity"] for m in moves if (m["sku"], m["location"]) == where and m["event_time"] <= row["as_of"]
+            m["quantity"]
+            for m in moves
+            if (m["sku"], m["location"]) == where and m["event_time"] <= row["as_of"] and m["reason"] != "order"
         )
         assert row["quantity"] == truth.on_hand
         assert truth.slip is None
         assert truth.leaking or truth.on_hand == book
         gone = max(gone, book - truth.on_hand)
     assert 0 < gone <= max(leak.quantity for leak in run.leaks)
-    assert {m["reason"] for m in moves} == {"opening", "sale", "receipt", "transfer_out", "transfer_in"}
+    assert {m["reason"] for m in moves} == {"opening", "sale", "receipt", "order", "transfer_out", "transfer_in"}
+
+
+def test_goods_are_ordered_before_they_come():
+    """Each receipt has an earlier order of the same quantity, told before it, so nothing on order falls below zero."""
+    run = StockSite(_config(2, 2, 2, days=20, leaks=0)).run()
+    moves = [d.row for d in run.delivered if d.stream == MOVE]
+    ordered = {m["document"]: m for m in moves if m["reason"] == "order"}
+    receipts = [m for m in moves if m["reason"] == "receipt"]
+    assert receipts
+    for receipt in receipts:
+        order = ordered[receipt["document"] + "-order"]
+        assert (order["quantity"], order["location"]) == (receipt["quantity"], receipt["location"])
+        assert order["record_time"] < receipt["event_time"]
 
 
 def test_leaks_take_the_share_they_should():
