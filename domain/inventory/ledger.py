@@ -35,8 +35,8 @@ from domain.inventory.tables import BALANCE_SCHEMA, FINDING_SCHEMA, MOVE_SCHEMA,
 from domain.inventory.units import BASE
 from domain.inventory.wellformed import judge
 from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
-from schemas.errors import RecoveryError
 
 _STATE_VERSION = 1
 HEAD: Final = "head"
@@ -175,11 +175,7 @@ class Ledger:
     def restore_parts(self, parts: dict[str, bytes]) -> None:
         """Take up a snapshot; one of another version is refused with RecoveryError."""
         head = msgspec.msgpack.decode(parts[HEAD])
-        if head["version"] != _STATE_VERSION:
-            raise RecoveryError(
-                f"state of the stock ledger has version {head['version']}, this is {_STATE_VERSION}",
-                fix="finish the run with the version of Takt that began it, or start a new run",
-            )
+        demand_version(head["version"], _STATE_VERSION, "the stock ledger")
         self._until = head["until"]
         frame = from_bytes(head["balances"])
         self._balances = np.stack([frame[name].to_numpy() for name in BALANCES])

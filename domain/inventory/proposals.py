@@ -33,7 +33,7 @@ from domain.inventory.proposal_tables import (
     REFUSED_DECISION_SCHEMA,
     UNKNOWN,
 )
-from schemas.errors import RecoveryError
+from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
 Status = Literal["proposed", "accepted", "rejected", "expired", "reversed"]
@@ -212,11 +212,7 @@ class Proposals:
     def restore(self, data: bytes) -> None:
         """Take up a snapshot; one of another version is refused."""
         state = msgspec.msgpack.decode(data)
-        if state["version"] != _STATE_VERSION:
-            raise RecoveryError(
-                f"state of proposals has version {state['version']}, this is {_STATE_VERSION}",
-                fix="finish the run with the version of Takt that began it, or start a new run",
-            )
+        demand_version(state["version"], _STATE_VERSION, "proposals")
         proposals = [_Proposal(**fields) for fields in state["proposals"]]
         self._known = {p.proposal: p for p in proposals}
         self._reversals = {p.reversal: p for p in proposals}

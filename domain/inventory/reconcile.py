@@ -32,7 +32,7 @@ from domain.inventory.mis_key import SlipRates
 from domain.inventory.steadiness import Steadiness
 from domain.inventory.tolerance import Noise, Tolerance
 from domain.inventory.units import MILLI
-from schemas.errors import RecoveryError
+from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
 _STATE_VERSION = 1
@@ -169,11 +169,7 @@ class Reconciler:
     def restore(self, data: bytes) -> None:
         """Take up a snapshot; one of another version is refused."""
         state = msgspec.msgpack.decode(data)
-        if state["version"] != _STATE_VERSION:
-            raise RecoveryError(
-                f"state of reconciliation has version {state['version']}, this is {_STATE_VERSION}",
-                fix="finish the run with the version of Takt that began it, or start a new run",
-            )
+        demand_version(state["version"], _STATE_VERSION, "reconciliation")
         self._looks.take_up(state["looks"])
         self._watch.take_up(state["watch"])
         self._adjustments.take_up(state["adjustments"])

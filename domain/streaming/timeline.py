@@ -23,9 +23,9 @@ import numpy as np
 import polars as pl
 
 from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import WINDOW_START, Closed
-from schemas.errors import RecoveryError
 
 Stage = Literal["on_time", "final"]
 """What is known of a window while it can still change, and when it cannot."""
@@ -203,11 +203,7 @@ class Timeline:
     def restore(self, data: bytes) -> None:
         """Take up a snapshot; one of another version is refused. Partitions that are new start from the beginning."""
         state = msgspec.msgpack.decode(data)
-        if state["version"] != _STATE_VERSION:
-            raise RecoveryError(
-                f"state of merged windows has version {state['version']}, this is {_STATE_VERSION}",
-                fix="finish the run with the version of Takt that began it, or start a new run",
-            )
+        demand_version(state["version"], _STATE_VERSION, "merged windows")
         for name, (on_time, final, idle, standing) in state["progress"].items():
             stood = {start: from_bytes(part) for start, part in standing.items()}
             self._progress[name] = _Progress(on_time, final, idle, standing=stood)

@@ -19,9 +19,9 @@ import polars as pl
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Stage
+from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
 from domain.throughput.counters import WINDOW_START
-from schemas.errors import RecoveryError
 from schemas.outputs import Output
 
 _STATE_VERSION: Final = 3
@@ -190,11 +190,7 @@ class Stages(Generic[L]):
     def restore(self, data: bytes) -> None:
         """Take up a snapshot; one of another version is refused."""
         state = msgspec.msgpack.decode(data)
-        if state["version"] != _STATE_VERSION:
-            raise RecoveryError(
-                f"state of the {self._output.name} estimator has version {state['version']}, this is {_STATE_VERSION}",
-                fix="finish the run with the version of Takt that began it, or start a new run",
-            )
+        demand_version(state["version"], _STATE_VERSION, f"the {self._output.name} estimator")
         self._learned = self._learned.restored(state["learned"])
         pending = state["pending"]
         self._pending = {} if pending is None else self._learned.windows(from_bytes(pending))
