@@ -31,12 +31,19 @@ IDENTITY = "_identity"
 
 VALID = "_valid_us"
 """Column of a carried row's own event time (Int64 us); if it was booked late, the other is when it takes its place."""
+PARTITION = "_partition"
+"""Column of a carried row's partition (String), as its origin is told: of files, the name of its file."""
 OFFSET = "_offset"
-"""Column of a carried row's offset (Int64), by which its message can be told."""
+"""Column of a carried row's offset (Int64) in it, by which its message can be told."""
 RAW = "_raw"
 """Column of a carried row's original bytes (Binary), for who has to refuse it later."""
 
-_CARRIED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {VALID: pl.Int64, OFFSET: pl.Int64, RAW: pl.Binary}
+_CARRIED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    VALID: pl.Int64,
+    PARTITION: pl.String,
+    OFFSET: pl.Int64,
+    RAW: pl.Binary,
+}
 _STATE_VERSION = 3
 _PROBE = pl.Series(["takt", "", "robot-1/7"])
 
@@ -60,7 +67,7 @@ class Stream:
     bounds: TimeBounds
     dedupe_us: int
     carries: bool = False
-    """Whether rows carry VALID, OFFSET and RAW."""
+    """Whether rows carry VALID, PARTITION, OFFSET and RAW."""
     books: bool = False
     """Whether late rows are booked; such rows are carried, too."""
 
@@ -142,6 +149,7 @@ class PartitionLogic:
         return rows.with_columns(
             rows[TIME].to_physical().alias(VALID),
             pl.Series(TIME, places).cast(rows.schema[TIME]),
+            pl.lit(batch.raw.partition).alias(PARTITION),
             pl.Series(OFFSET, batch.raw.offsets[at]),
             pl.Series(RAW, batch.raw.messages.take(at), pl.Binary),
         ).select(self._stream.row_schema.names())

@@ -12,28 +12,28 @@ from domain.inventory.counts import ITEM_SCHEMA
 from domain.inventory.stockroom import STATED_SCHEMA, WINDOWED_DECISION_SCHEMA, Arrivals
 from domain.inventory.tables import MOVE_SCHEMA, Schema
 from domain.inventory.units import to_milli
-from domain.streaming.partition import IDENTITY, VALID
+from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, VALID
 from domain.streaming.timeline import Release
 from domain.streaming.windows import TIME, WINDOW_START
 from flows.stock.streams import CONTROL, COUNT, ITEM, MOVE, SNAPSHOT
 
 SOURCE: Final = "_source"
-PARTITION: Final = "_partition"
+ORIGIN: Final = (SOURCE, PARTITION, OFFSET)
+"""Columns that tell a row from every other."""
 
 _WINDOWED_ITEM: Final[Schema] = {**ITEM_SCHEMA, WINDOW_START: pl.Int64}
 
 
 def gathered(releases: Sequence[Release], kinds: Mapping[str, str]) -> dict[str, pl.DataFrame]:
-    """Rows of all releases by kind, in order of event time and identity, each with its source and partition.
+    """Rows of all releases by kind, in order of event time and identity, each with its source.
 
     `kinds` is the kind of each source, by name.
     """
     parts: dict[str, list[pl.DataFrame]] = {}
     for release in releases:
         for place, rows in release.partials.items():
-            source, _, partition = place.partition("/")
-            told = rows.with_columns(pl.lit(source).alias(SOURCE), pl.lit(partition).alias(PARTITION))
-            parts.setdefault(kinds[source], []).append(told)
+            source = place.partition("/")[0]
+            parts.setdefault(kinds[source], []).append(rows.with_columns(pl.lit(source).alias(SOURCE)))
     return {kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY) for kind, frames in parts.items()}
 
 

@@ -5,18 +5,23 @@ The accounting of the partition has counted them as good, or late, already; a ro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import polars as pl
 
 from domain.inventory.stockroom import Findings
-from domain.streaming.partition import IDENTITY, OFFSET, RAW, VALID, Stream
+from domain.inventory.tables import KEY
+from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, VALID, Stream
 from domain.streaming.windows import TIME
 from flows.estimators import Rows
-from flows.stock.arrivals import PARTITION, SOURCE
+from flows.stock.arrivals import ORIGIN, SOURCE
 from flows.stock.streams import CONTROL, COUNT, MOVE, SALES, SNAPSHOT
 from flows.stock.tables import joined
 from schemas.outputs import ACCOUNTING, QUARANTINE
+
+_COUNTED: Final = ("event_id", *KEY, "time_us")
+"""Ids are a stream's own: a count and another system's statement may share one."""
 
 
 def refused_rows(
@@ -25,13 +30,12 @@ def refused_rows(
     """Outputs for all rows of a call, by kind, that were refused; `unsold` are the sales among them, with a code."""
     moves, counts = joined(findings.refused_moves), joined(findings.refused_counts)
     decisions = joined(findings.refused_decisions)
-    codes: list[tuple[str, pl.DataFrame | None, str]] = [
-        (MOVE, moves, IDENTITY),
-        (SNAPSHOT, None if moves is None else moves.select("code", event_id="document"), "event_id"),
-        (SNAPSHOT, counts, "event_id"),
-        (COUNT, counts, "event_id"),
-        (CONTROL, decisions, "event_id"),
-        *((kind, unsold, IDENTITY) for kind in SALES),
+    codes: list[tuple[str, pl.DataFrame | None, Sequence[str]]] = [
+        (MOVE, moves, [IDENTITY]),
+        (SNAPSHOT, counts, _COUNTED),
+        (COUNT, counts, _COUNTED),
+        (CONTROL, decisions, ["event_id", "proposal", "time_us"]),
+        *((kind, unsold, ORIGIN) for kind in SALES),
     ]
     return [
         output
@@ -41,9 +45,11 @@ def refused_rows(
     ]
 
 
-def _refused(rows: pl.DataFrame, codes: pl.DataFrame, by: str, streams: Mapping[str, Stream]) -> list[Rows]:
+def _refused(rows: pl.DataFrame, codes: pl.DataFrame, by: Sequence[str], streams: Mapping[str, Stream]) -> list[Rows]:
     """Outputs for those of `rows` that `codes` (columns `by` and code) refuses."""
-    found = rows.join(codes.select(by, "code").unique(by), on=by, how="inner", maintain_order="left")
+    codes = codes.select(*by, "code").unique(by)
+    timed = rows.with_columns(pl.col(TIME).to_physical().alias("time_us"))
+    found = timed.join(codes, on=by, how="inner", maintain_order="left")
     if found.height == 0:
         return []
     contracts = {name: stream.contract for name, stream in streams.items()}
