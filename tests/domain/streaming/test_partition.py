@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.streaming.frames import from_bytes, to_bytes
-from domain.streaming.partition import PartitionLogic, Stream
+from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, VALID, PartitionLogic, Stream
 from domain.streaming.watermark import TimeBounds
+from domain.streaming.whole_rows import WholeRows
 from domain.streaming.windows import WINDOW_START
 from schemas.batch import CONTENT, REJECT_SCHEMA, Failures, GatedBatch, RawBatch
 from schemas.messages import Messages
@@ -61,7 +62,7 @@ class CountAndSum:
         self._rows = from_bytes(state["rows"])
 
 
-def logic(lateness: int) -> PartitionLogic:
+def logic(lateness: int, *, books: bool = False) -> PartitionLogic:
     stream = Stream(
         contract="toy@1",
         suite_hash="s",
@@ -69,8 +70,10 @@ def logic(lateness: int) -> PartitionLogic:
         columns={"key": pl.String, "event_time": TIME, "value": pl.Int64},
         bounds=TimeBounds(WINDOW, DISORDER, lateness),
         dedupe_us=100,
+        carries=books,
+        books=books,
     )
-    return PartitionLogic(stream, CountAndSum())
+    return PartitionLogic(stream, WholeRows(stream.row_schema, WINDOW) if books else CountAndSum())
 
 
 @dataclass
@@ -131,9 +134,12 @@ class Oracle:
     """One row at a time, plain Python, nothing shared with the code under test."""
 
     lateness: int
+    books: bool = False
     top: int = -(2**62)
     seen: dict[str, Row] = field(default_factory=dict)
     accepted: list[Row] = field(default_factory=list)
+    booked: list[tuple[int, Row]] = field(default_factory=list)
+    """Late rows, and the newest time before each, at which it takes its place."""
     emitted: int = -(2**62)
     closed: int = -(2**62)
     counts: dict[str, int] = field(
@@ -159,6 +165,8 @@ class Oracle:
             return "duplicates" if known.raw == row.raw else "conflicts"
         self.seen[row.event_id] = row
         if late:
+            if self.books:
+                self.booked.append((self.top, row))
             return "late"
         self.accepted.append(row)
         return "good"
@@ -246,3 +254,38 @@ def test_late_and_conflicting_rows_keep_their_bytes_and_origin():
         (8, rows[1].raw, "conflict", ["identity.conflict"])
     ]
     assert outputs["late"].select("offset", "raw", "late_by_s").rows() == [(9, rows[2].raw, 17e-6)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(row_specs, st.lists(st.integers(1, 80), max_size=5), st.booleans())
+def test_booked_rows_take_their_place_at_the_newest_time_before_them(specs, cuts, resume):
+    """Every accepted and every late row is given once, in the window of its place, with its own time and its origin."""
+    rows = build(specs)
+    oracle = Oracle(0, books=True)
+    for row in rows:
+        oracle.take(row)
+    subject, outputs, given_rows = logic(0, books=True), [], []
+    edges = sorted({0, len(rows), *(c for c in cuts if c < len(rows))})
+    for a, b in itertools.pairwise(edges):
+        if resume:
+            data, subject = subject.snapshot(), logic(0, books=True)
+            subject.restore(data)
+        outcome = subject.on_batch(batch(rows[a:b], a))
+        outputs += outcome.outputs
+        for closed in outcome.closed:
+            assert (closed.final[WINDOW_START] + WINDOW <= closed.final_until).all()
+            given_rows.append(closed.final)
+    given_rows.append(subject.on_end())
+    found = pl.concat(given_rows)
+    told = found.select(pl.col("event_time").to_physical(), VALID, WINDOW_START, "key", "value", RAW).rows()
+    expected = [(row.time, row) for row in oracle.accepted] + oracle.booked
+    assert sorted(told) == sorted(
+        (at, row.time, at // WINDOW * WINDOW, row.key, row.value, row.raw) for at, row in expected
+    )
+    assert found[IDENTITY].n_unique() == len({row.event_id for _, row in expected})
+    assert all(rows[offset].raw == raw for offset, raw in found.select(OFFSET, RAW).iter_rows())
+    assert found[PARTITION].unique().to_list() in ([], ["0"])
+    accounting = pl.concat([f for name, f in outputs if name == "accounting"])
+    assert {name: accounting[name].sum() for name in oracle.counts} == oracle.counts
+    late = [row for name, f in outputs if name == "late" for row in f.filter("booked")["raw"]]
+    assert sorted(late) == sorted(row.raw for _, row in oracle.booked)
