@@ -1,11 +1,19 @@
-"""Every code that a row can carry: why it was refused, and what kind of signal it is."""
+"""Every code and name that a row can carry: why it was refused, what a signal or move is, in which unit it counts."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 
 import schemas.decode
+from domain.inventory import looks
+from domain.inventory.codes import CODES
+from domain.inventory.proposal_tables import REFUSALS
+from domain.inventory.reasons import BALANCES, REASONS
+from domain.inventory.running import INVARIANTS
+from domain.inventory.units import BASE, MILLI, UNITS
 from flows.reference.markdown import code, page, table
+from flows.stock.demand import DIMENSION
 from quality import suite
 from quality.gate import FUTURE
 
@@ -24,7 +32,39 @@ _SIGNALS = {
     "robot_in_two_partitions": "A robot reports to several partitions of a topic: work is missing or doubled. Critical",
     "audit_mismatch": "Great Expectations and the gate disagree on the same rows: one of them is wrong. Critical",
     "audit_failed": "An expectation that only Great Expectations checks failed on a sample. The rule's own severity",
+    "stock_invariant_broken": "A balance is what it cannot be: an invariant of the stock ledger, see below. Warning",
+    "stock_invariant_restored": "The invariant holds again, most often because a late paper came. Info",
+    "stock_leak": "Counts show that stock goes, or comes, a little at a time. Warning",
+    "demand_drift": "Demand of a series is no longer what it was: ADWIN on standardised residuals. Info",
 }
+
+_COUNTS = {
+    looks.FUTURE: "the moment of the count is not before the end of the window it came in",
+    looks.TOO_OLD: "the moment of the count is more than twelve hours before the end of the window it came in",
+}
+
+_SALES = {DIMENSION: "the unit is of another dimension than the SKU was first sold, or its item was told, in"}
+
+_REFUSED_LATER = """
+Messages of the streams of demand and stock that pass the gate can still be refused by what they are about. They have
+one code, and `accounting` counts them as quarantined.
+"""
+
+_INVARIANTS = {
+    **{f"negative_{name}": f"{name} is below 0" for name in BALANCES},
+    "over_allocated": "more is allocated than is on hand",
+}
+
+_REASONS = """
+Field `reason` of `inventory.move`. A move's signed quantity counts, times the sign given here, in the balances of its
+own location and, where the reason has one, of its destination. The inventory position is on_hand + on_order +
+in_transit - allocated - backorder.
+"""
+
+_UNITS = """
+Field `uom`; spelt exactly so. A SKU keeps the dimension in which it was first seen, and everything that is told of it
+is in the base unit of that dimension, in whole thousandths. Units of different dimensions are never converted.
+"""
 
 
 def codes_page() -> str:
@@ -47,10 +87,39 @@ def codes_page() -> str:
                 "kind `conflict`",
             }
         ),
+        "## Messages of demand and stock that are refused",
+        _REFUSED_LATER,
+        _codes(CODES | _COUNTS | REFUSALS | _SALES),
         "## Kinds of signals",
         "Column `kind` of the output `signal`.",
         _codes(_SIGNALS),
+        "## Invariants of the stock ledger",
+        "The last part of the subject of `stock_invariant_broken` and `stock_invariant_restored`.",
+        _codes({name: _INVARIANTS[name] for name in INVARIANTS}),
+        "## Reasons of moves",
+        _REASONS,
+        table(("reason", "here", "at the destination"), _reasons()),
+        "## Units of measure",
+        _UNITS,
+        table(("dimension", "base unit", "unit, with its other spellings", "base units in it"), _units()),
     )
+
+
+def _reasons() -> Iterator[tuple[str, str, str]]:
+    for name, effect in REASONS.items():
+        yield code(name), _signs(effect.here), _signs(effect.there or {})
+
+
+def _signs(effect: Mapping[str, int]) -> str:
+    return ", ".join(f"{'+' if sign > 0 else '-'} {balance}" for balance, sign in effect.items())
+
+
+def _units() -> Iterator[tuple[str, str, str, str]]:
+    spellings: dict[tuple[str, int], list[str]] = {}
+    for name, unit in UNITS.items():
+        spellings.setdefault((unit.dimension, unit.milli), []).append(name)
+    for (dimension, milli), names in sorted(spellings.items(), key=lambda e: (list(BASE).index(e[0][0]), e[0][1])):
+        yield dimension, code(BASE[dimension]), ", ".join(map(code, names)), f"{milli / MILLI:,.10g}"
 
 
 def _documented(docstring: str | None) -> dict[str, str]:

@@ -1,12 +1,36 @@
-"""Every output and every table of the lake: columns, units, grain, key, event type and topic."""
+"""Every output and every table of the lake, by theme: columns, units, grain, key, event type and topic."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flows.reference.markdown import code, page, table
 from flows.settings import Topics
-from schemas.outputs import OUTPUTS, Output
-from sinks.lake.meta import ATTEMPTS, FRESHNESS, META_TABLES, RULE_TOTALS
-from sinks.lake.tables import RECORDED_AT, SQL_TYPES
+from schemas.outputs import (
+    ACCOUNTING,
+    ADJUSTMENT,
+    DEMAND,
+    LATE,
+    ORDER_PROPOSAL,
+    OUTPUTS,
+    QUARANTINE,
+    RECONCILIATION,
+    REPLENISHMENT,
+    ROBOT_WINDOW,
+    RULE_FAILURES,
+    SENSOR_WINDOW,
+    SERVICE_TIME,
+    SIGNAL,
+    STOCK_MOVE,
+    STOCK_POSITION,
+    THROUGHPUT,
+    Output,
+)
+from sinks.lake.demand_views import DEMAND_VIEWS
+from sinks.lake.derived import PIPELINE_VIEWS, Derived
+from sinks.lake.meta import FRESHNESS, META_TABLES, RECORDED_AT
+from sinks.lake.stock_views import STOCK_VIEWS
+from sinks.lake.tables import SQL_TYPES
 
 _INTRO = """
 Each output is a view of the lake in schema `main`, and `<output>_as_of(t)` gives it as it stood at time `t`. Where rows
@@ -14,7 +38,11 @@ are revised, `<output>_latest` holds only the newest revision of each, and `<out
 `t`. Outputs with an event type are also published to Kafka, one CloudEvent per row; the key names the row for ever, and
 the event's id is a hash of event type and key.
 
-Units are [UCUM](https://ucum.org) codes; `1` is a plain number. A column is never null unless it says so.
+Beside the outputs there are views and macros made of them; a macro is called like a table, as in
+`FROM stock_as_it_was('2026-03-02 09:00:00Z')`, and a time may be any text that DuckDB takes for an instant.
+
+Units are [UCUM](https://ucum.org) codes; `1` is a plain number, `per uom` the base unit that the row or the SKU has
+([units of measure](codes.md#units-of-measure)). A column is never null unless it says so.
 """
 
 _META = """
@@ -24,15 +52,71 @@ What the lake knows of itself.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Theme:
+    title: str
+    about: str
+    outputs: tuple[Output, ...]
+    derived: tuple[Derived, ...] = ()
+
+
+_THEMES = (
+    _Theme(
+        "Throughput",
+        "Robots, tasks and sensors; see [throughput](../explanation/throughput.md).",
+        (ROBOT_WINDOW, THROUGHPUT, SERVICE_TIME, SENSOR_WINDOW),
+    ),
+    _Theme(
+        "Demand",
+        "Orders, sales, promotions and forecasts; see [demand and stock](../how-to/demand-and-stock.md).",
+        (DEMAND,),
+        DEMAND_VIEWS,
+    ),
+    _Theme(
+        "Stock",
+        "Moves, counts and what follows from them; see [demand and stock](../how-to/demand-and-stock.md).",
+        (STOCK_MOVE, STOCK_POSITION, RECONCILIATION, ADJUSTMENT),
+        STOCK_VIEWS,
+    ),
+    _Theme(
+        "Replenishment",
+        "Where demand meets stock; see [demand and stock](../how-to/demand-and-stock.md).",
+        (REPLENISHMENT, ORDER_PROPOSAL),
+    ),
+    _Theme(
+        "Every flow",
+        "Where each message went, and what somebody should know.",
+        (SIGNAL, QUARANTINE, LATE, ACCOUNTING, RULE_FAILURES),
+        PIPELINE_VIEWS,
+    ),
+)
+
+
 def outputs_page() -> str:
     """The page."""
-    parts = [_output(output) for output in OUTPUTS.values()]
+    missing = OUTPUTS.keys() - {output.name for theme in _THEMES for output in theme.outputs}
+    if missing:
+        raise AssertionError(f"outputs without a theme: {sorted(missing)}")
     meta = [_table(f"### `meta.{one.name}`", one) for one in (*META_TABLES, FRESHNESS)]
-    summaries = [
-        _table(f"## `{one.name}`", one, f"- Key: {_names(one.key)}\n- A view, in the lake only")
-        for one in (ATTEMPTS, RULE_TOTALS)
-    ]
-    return page("Outputs and tables", _INTRO, *parts, *summaries, _META, *meta)
+    return page("Outputs and tables", _INTRO, *map(_theme, _THEMES), _META, *meta)
+
+
+def _theme(theme: _Theme) -> str:
+    described = {(*output.columns, RECORDED_AT): output.name for output in theme.outputs}
+    parts = [_output(output) for output in theme.outputs]
+    for derived in theme.derived:
+        parts.append(_derived(derived, described.get(derived.about.columns)))
+        described.setdefault(derived.about.columns, derived.call)
+    return "\n\n".join([f"## {theme.title}", theme.about, *parts])
+
+
+def _derived(derived: Derived, alike: str | None) -> str:
+    """A view or macro; `alike` has the same columns and is described before it."""
+    about = derived.about
+    facts = f"- Key: {_names(about.key)}\n- {'A macro' if derived.parameters else 'A view'}, in the lake only"
+    if alike is None:
+        return _table(f"### `{derived.call}`", about, facts)
+    return "\n\n".join([f"### `{derived.call}`", _about(about), f"{facts}\n- Columns: those of `{alike}`"])
 
 
 def _output(output: Output) -> str:
@@ -48,7 +132,7 @@ def _output(output: Output) -> str:
         ]
     else:
         facts.append("- In the lake only")
-    return _table(f"## `{output.name}`", output, "\n".join(facts))
+    return _table(f"### `{output.name}`", output, "\n".join(facts))
 
 
 def _table(heading: str, output: Output, *facts: str) -> str:
@@ -57,8 +141,11 @@ def _table(heading: str, output: Output, *facts: str) -> str:
         (code(c.name), SQL_TYPES[c.kind], code(c.unit), c.comment + ("; may be null" if c.nullable else ""))
         for c in (*output.columns, *recorded)
     ]
-    about = f"{output.comment}. Grain: {output.grain}."
-    return "\n\n".join([heading, about, *facts, table(("column", "SQL type", "unit", "meaning"), rows)])
+    return "\n\n".join([heading, _about(output), *facts, table(("column", "SQL type", "unit", "meaning"), rows)])
+
+
+def _about(output: Output) -> str:
+    return f"{output.comment}. Grain: {output.grain}."
 
 
 def _names(columns: tuple[str, ...], between: str = ", ") -> str:

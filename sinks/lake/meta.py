@@ -11,6 +11,7 @@ _WRITER = (
     Column("run", "string", "", "Run id: binds recovery store, lake and topics"),
     Column("flow", "string", "", "Flow that wrote"),
 )
+RECORDED_AT = Column("recorded_at", "timestamp", "UTC", "When the row was committed to the lake")
 _RECORDED = Column("recorded_at", "timestamp", "UTC", "When it was committed to the lake")
 
 COMMITS = Output(
@@ -54,20 +55,32 @@ CONTRACTS = Output(
 
 COLUMNS = Output(
     name="columns",
-    grain="one row per column of a table or view",
+    grain="one row per column of a table, view or macro",
     comment="Dictionary: type, unit, meaning and grain of everything an analyst can query",
     columns=(
         Column("schema", "string", "", "Schema of the table or view"),
-        Column("output", "string", "", "Table or view"),
+        Column("output", "string", "", "Table, view, or macro with its parameters"),
         Column("position", "integer", "1", "Place of the column, from 1"),
         Column("column", "string", "", "Column"),
         Column("type", "string", "", "SQL type"),
         Column("unit", "string", "", "Unit (UCUM); 1 for a plain number, empty where none makes sense"),
         Column("nullable", "boolean", "", "Whether it can be null"),
         Column("comment", "string", "", "What it means"),
-        Column("grain", "string", "", "What one row of the table or view is"),
+        Column("grain", "string", "", "What one row of the table, view or macro is"),
     ),
     key=("schema", "output", "column"),
+)
+
+MACROS = Output(
+    name="macros",
+    grain="one row per macro",
+    comment="Macros to select from, as in FROM stock_as_it_was(now())",
+    columns=(
+        Column("macro", "string", "", "Name and parameters; times may be given as text"),
+        Column("comment", "string", "", "What it gives"),
+        Column("grain", "string", "", "What one row of it is"),
+    ),
+    key=("macro",),
 )
 
 EXAMPLES = Output(
@@ -142,7 +155,7 @@ RULE_TOTALS = Output(
     key=("source", "contract", "code"),
 )
 
-META_TABLES = (COMMITS, RUNS, CONTRACTS, COLUMNS, EXAMPLES, VERSION)
+META_TABLES = (COMMITS, RUNS, CONTRACTS, COLUMNS, MACROS, EXAMPLES, VERSION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,14 @@ import yaml
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
 from cloudevents.core.formats.json import JSONFormat
 
+from domain.inventory.reasons import REASONS
+from domain.inventory.units import UNITS
 from domain.twin.config import NO_DEFECTS, WarehouseConfig
 from domain.twin.warehouse import Warehouse
 from flows.reference.asyncapi import asyncapi
 from flows.reference.json_schemas import json_schemas
 from flows.reference.pages import pages
+from flows.stock.streams import ORDER_LINE
 from schemas.outputs import OUTPUTS
 from sinks.kafka.events import Event, events
 from tests.conftest import ROOT
@@ -34,15 +37,31 @@ def test_reference_is_current() -> None:
 
 
 def test_every_code_in_the_source_is_documented() -> None:
-    """Each decode code, gate code and kind of signal that the source can give stands in the page of codes."""
+    """Each code of a refusal and each kind of signal that the source can give stands in the page of codes."""
     page = pages()["codes.md"]
     source = "".join(
         p.read_text("utf-8") for part in ("schemas", "quality", "domain", "flows") for p in code_files(part)
     )
     codes = set(re.findall(r'"((?:decode|time|identity)\.[a-z_]+)"', source))
     codes |= set(re.findall(r'"((?:breaker|audit|partition)_(?:open|closed|mismatch|failed|returned))"', source))
+    codes |= set(re.findall(r'Final = "((?:ledger|reconcile|proposal|demand)\.[a-z_]+)"', source)) - {ORDER_LINE}
+    codes |= set(re.findall(r'"((?:stock|demand)_(?:invariant_\w+|leak|drift))"', source))
+    assert {"ledger.overflow", "reconcile.too_old", "proposal.expired", "demand.dimension", "stock_leak"} <= codes
+    assert {"demand_drift", "stock_invariant_broken", "stock_invariant_restored"} <= codes
     assert {"decode.json", "time.future", "identity.conflict", "breaker_open", "partition_returned"} <= codes
     assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+def test_every_reason_and_unit_is_documented() -> None:
+    """Reasons of moves and spellings of units, each once, with what they do."""
+    page = pages()["codes.md"]
+    assert "| `transfer_out` | + on_hand | - in_transit |" in page
+    assert "| us_volume | `fl_oz` | `pt`, `PTL` | 16 |" in page
+    reasons = re.search(r"## Reasons of moves(.*?)\n## ", page, re.DOTALL)
+    assert reasons
+    assert re.findall(r"^\| `(\w+)`", reasons[1], re.MULTILINE) == list(REASONS)
+    told = re.findall(r"`(\w+)`(?=,| \| [\d.,]+ \|$)", page.partition("## Units of measure")[2], re.MULTILINE)
+    assert sorted(told) == sorted(UNITS)
 
 
 def code_files(part: str) -> list[Path]:

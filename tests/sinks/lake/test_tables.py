@@ -13,7 +13,7 @@ import pytest
 from schemas.errors import SinkError
 from schemas.outputs import OUTPUTS, Column, Output
 from sinks.lake.catalog import LakeLocation, connect
-from sinks.lake.tables import HIDDEN, ensure_schema
+from sinks.lake.tables import DERIVED, HIDDEN, ensure_schema
 from sinks.lake.writer import LakeWriter
 
 from .frames import rows_of
@@ -44,7 +44,7 @@ def test_twice_changes_nothing(lake: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_everything_is_commented(lake: duckdb.DuckDBPyConnection) -> None:
-    """No table, table column or view of the lake is without a comment; each says the grain."""
+    """No table, view, macro or column of `meta` is without a comment; those of tables and views say the grain."""
     for kind in ("duckdb_tables()", "duckdb_views()"):
         comments = lake.execute(f"SELECT comment FROM {kind} WHERE database_name = 'lake'").fetchall()
         assert len(comments) > len(OUTPUTS) / 2
@@ -52,15 +52,23 @@ def test_everything_is_commented(lake: duckdb.DuckDBPyConnection) -> None:
     bare = lake.execute(
         "SELECT table_name, column_name FROM duckdb_columns() WHERE database_name = 'lake'"
         " AND comment IS NULL AND table_name NOT IN (SELECT view_name FROM duckdb_views())"
-        " AND schema_name IN ('internal', 'meta')"
+        " AND schema_name = 'meta'"
     ).fetchall()
     assert bare == []
+    made = lake.execute(
+        "SELECT function_name || '(' || array_to_string(parameters, ', ') || ')' FROM duckdb_functions()"
+        " WHERE database_name = 'lake' AND function_type = 'table_macro' AND schema_name = 'main'"
+    ).fetchall()
+    told = lake.execute("SELECT macro FROM meta.macros WHERE comment <> '' AND grain <> ''").fetchall()
+    assert sorted(told) == sorted(made)
+    assert len(told) > len(OUTPUTS)
 
 
 def test_dictionary_describes_what_is_there(lake: duckdb.DuckDBPyConnection) -> None:
     """`meta.columns` has exactly the columns of the main views and meta tables, in order, with their types."""
     described = lake.execute(
-        'SELECT schema, output, "column", type FROM meta.columns ORDER BY schema, output, position'
+        "SELECT schema, output, \"column\", type FROM meta.columns WHERE NOT contains(output, '(')"
+        " ORDER BY schema, output, position"
     ).fetchall()
     actual = lake.execute(
         "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns()"
@@ -70,6 +78,19 @@ def test_dictionary_describes_what_is_there(lake: duckdb.DuckDBPyConnection) -> 
     assert described == actual
     units = lake.execute("SELECT unit FROM meta.columns WHERE output = 'throughput' AND \"column\" = 'rate'")
     assert units.fetchall() == [("{task}/h",)]
+
+
+def test_dictionary_describes_what_macros_give(lake: duckdb.DuckDBPyConnection) -> None:
+    """Columns of a macro with a description are those it gives, in order, with their types."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    query = "SELECT output, \"column\", type FROM meta.columns WHERE contains(output, '(') ORDER BY output, position"
+    for macro, column, kind in lake.execute(query).fetchall():
+        found.setdefault(macro, []).append((column, kind))
+    assert found.keys() == {derived.call for derived in DERIVED if derived.parameters}
+    for macro, columns in found.items():
+        name, _, parameters = macro.rstrip(")").partition("(")
+        given = ", ".join("'2025-03-01'" for _ in parameters.split(", "))
+        assert [row[:2] for row in lake.execute(f"DESCRIBE FROM {name}({given})").fetchall()] == columns
 
 
 def test_hidden_columns_stay_hidden(lake: duckdb.DuckDBPyConnection) -> None:
