@@ -30,6 +30,10 @@ class Estimator(Protocol):
         """
         ...
 
+    def on_straggler(self, place: str, rows: pl.DataFrame) -> bool:
+        """Take rows of a partition (a place of the timeline) whose window was released before; False: they are lost."""
+        ...
+
     def snapshot(self) -> object:
         """State as primitives, bytes and parts."""
         ...
@@ -58,6 +62,11 @@ class StagedEstimator:
         rows = {stage: self._rows(parts) for stage, parts in partials.items()}
         estimates = self._stages.run([(release.stage, release.window_start) for release in releases], rows)
         return [(self._output.name, estimates)] if estimates.height else []
+
+    def on_straggler(self, place: str, rows: pl.DataFrame) -> bool:
+        """An estimate that was given stands."""
+        del place, rows
+        return False
 
     def snapshot(self) -> bytes:
         """State as bytes."""

@@ -57,12 +57,17 @@ def _event_time(batch: GatedBatch, offset: int, newest_us: int) -> int:
     return newest
 
 
-def straggler_signal(partition: str, part: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a partition that came after their window was final for all partitions."""
+def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool) -> pl.DataFrame:
+    """Rows of a partition that came after their window was final for all partitions; `booked`: all the same."""
     start = int(part[WINDOW_START][0])
+    outcome = (
+        "they are booked with the next window"
+        if booked
+        else "estimates are without them; what it publishes itself is complete"
+    )
     reason = (
         f"partition {partition} was silent or had ended, was passed over, and has {part.height} rows of a window that "
-        "is final where partitions are merged: estimates are without them; what it publishes itself is complete"
+        f"is final where partitions are merged: {outcome}"
     )
     row: dict[str, object] = {
         "kind": "partition_returned",

@@ -153,7 +153,9 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
             else:
                 releases, stragglers = self._timeline.advance(partition, item)
             rows += self._learn(releases)
-            rows += [(SIGNAL.name, straggler_signal(partition, part)) for part in stragglers]
+            for part in stragglers:
+                booked = self._estimator.on_straggler(partition, part)
+                rows.append((SIGNAL.name, straggler_signal(partition, part, booked=booked)))
         return rows, StatefulBatchLogic.RETAIN
 
     def on_eof(self) -> tuple[Iterable[Rows], bool]:

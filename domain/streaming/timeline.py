@@ -7,7 +7,8 @@ comes out, and in which order, does not depend on how the partitions' batches in
 
 A partition that falls silent, and a stream that has ended while others go on, hold nobody back. What they have of
 windows that are not final in them *stands*: it is released with the others' rows. A partition that comes back
-with other rows for a window that is final gets them back as stragglers, once.
+with other rows for a window that is final gets them back as stragglers, once: of whole rows those that were not there,
+of sums all.
 
 At the end of all input every window that is not final is given once more as far as it is known (`Timeline.end`).
 """
@@ -23,6 +24,7 @@ import numpy as np
 import polars as pl
 
 from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.partition import OFFSET, PARTITION
 from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import WINDOW_START, Closed
@@ -91,7 +93,7 @@ class Timeline:
         for start, part in _by_window(closed.final):
             stood = progress.standing.pop(start, None)
             if not self._stores["final"].put(partition, start, part) and not _same(stood, part):
-                stragglers.append(part)
+                stragglers.append(_news(stood, part))
         return self._release(), stragglers
 
     def idle(self, partition: str, present: pl.DataFrame) -> tuple[list[Release], list[pl.DataFrame]]:
@@ -131,7 +133,7 @@ class Timeline:
         progress, released = self._of(partition), self._stores["final"].released
         before, progress.standing = progress.standing, dict(_by_window(present))
         late = ((start, part) for start, part in progress.standing.items() if start < released)
-        return [part for start, part in late if not _same(before.get(start), part)]
+        return [_news(before.get(start), part) for start, part in late if not _same(before.get(start), part)]
 
     def _bring_up_to_date(self, known: Mapping[int, Mapping[str, pl.DataFrame]]) -> None:
         """Replace what partitions gave on time of windows that wait for others: no less may come than was told."""
@@ -222,6 +224,13 @@ def _reached(progress: _Progress, stage: Stage) -> int:
 def _same(one: pl.DataFrame | None, other: pl.DataFrame) -> bool:
     """Whether two partials hold the same rows, in any order."""
     return one is not None and one.sort(one.columns).equals(other.sort(other.columns))
+
+
+def _news(stood: pl.DataFrame | None, part: pl.DataFrame) -> pl.DataFrame:
+    """Of a partial that differs from what stood: rows of messages that are new, or all where rows are sums."""
+    if stood is None or OFFSET not in part.columns:
+        return part
+    return part.join(stood, on=[PARTITION, OFFSET], how="anti", maintain_order="left")
 
 
 def _by_window(frame: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -18,23 +18,38 @@ from domain.streaming.windows import TIME, WINDOW_START
 from flows.stock.streams import CONTROL, COUNT, ITEM, MOVE, SNAPSHOT
 
 SOURCE: Final = "_source"
+LATE: Final = "_late"
+"""Column that says whether a row was late in its partition."""
 ORIGIN: Final = (SOURCE, PARTITION, OFFSET)
 """Columns that tell a row from every other."""
 
 _WINDOWED_ITEM: Final[Schema] = {**ITEM_SCHEMA, WINDOW_START: pl.Int64}
 
 
-def gathered(releases: Sequence[Release], kinds: Mapping[str, str]) -> dict[str, pl.DataFrame]:
+def gathered(
+    releases: Sequence[Release], stragglers: Sequence[pl.DataFrame], kinds: Mapping[str, str]
+) -> dict[str, pl.DataFrame]:
     """Rows of all releases by kind, in order of event time and identity, each with its source.
 
-    `kinds` is the kind of each source, by name.
+    `kinds` is the kind of each source, by name. Stragglers, which are `sourced` already, take their place at the start
+    of the first window.
     """
     parts: dict[str, list[pl.DataFrame]] = {}
+    start = pl.lit(min(release.window_start for release in releases), pl.Int64)
+    for rows in stragglers:
+        placed = rows.with_columns(start.cast(rows.schema[TIME]).alias(TIME), start.alias(WINDOW_START))
+        parts.setdefault(kinds[rows[SOURCE][0]], []).append(placed)
     for release in releases:
         for place, rows in release.partials.items():
             source = place.partition("/")[0]
-            parts.setdefault(kinds[source], []).append(rows.with_columns(pl.lit(source).alias(SOURCE)))
+            parts.setdefault(kinds[source], []).append(sourced(place, rows))
     return {kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY) for kind, frames in parts.items()}
+
+
+def sourced(place: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a place with their source, and whether they were late there."""
+    late = pl.col(VALID) != pl.col(TIME).to_physical()
+    return rows.with_columns(pl.lit(place.partition("/")[0]).alias(SOURCE), late.alias(LATE))
 
 
 def arrivals(rows: Mapping[str, pl.DataFrame]) -> Arrivals:

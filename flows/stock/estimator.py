@@ -14,13 +14,14 @@ from domain.inventory.looks import Timing
 from domain.inventory.reconcile import ReconcileConfig
 from domain.inventory.review import review
 from domain.inventory.stockroom import Findings, Stockroom
+from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.partition import Stream
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Release
 from domain.streaming.windows import WINDOW_START
 from flows.estimators import Rows
 from flows.settings import Stock
-from flows.stock.arrivals import arrivals, gathered
+from flows.stock.arrivals import arrivals, gathered, sourced
 from flows.stock.demand import DemandSide
 from flows.stock.refusals import refused_rows
 from flows.stock.results import estimated, found, reviewed
@@ -49,7 +50,16 @@ class StockEstimator:
         self._room = self._new_room()
         self._demand = DemandSide(settings)
         self._moves = Revisions(STOCK_MOVE.latest_by, self._window_us)
+        self._stragglers: list[pl.DataFrame] = []
+        """Rows that came after their window, for the next one."""
         self._positions = Revisions((WINDOW_START, "site", "sku", "location"), self._window_us)
+
+    def on_straggler(self, place: str, rows: pl.DataFrame) -> bool:
+        """Rows of a stream that books are kept for the next window; others would make another day's demand wrong."""
+        books = self._streams[place.partition("/")[0]].books
+        if books:
+            self._stragglers.append(sourced(place, rows))
+        return books
 
     def _new_room(self) -> Stockroom:
         timing = Timing(window_us=self._window_us, grace_us=_us(self._settings.grace_s))
@@ -62,7 +72,8 @@ class StockEstimator:
         return [*(self._final(final) if final else []), *(self._present(present) if present else [])]
 
     def _final(self, releases: Sequence[Release]) -> list[Rows]:
-        rows = gathered(releases, self._kinds)
+        rows = gathered(releases, self._stragglers, self._kinds)
+        self._stragglers = []
         starts = np.unique([release.window_start for release in releases])
         buckets = self._calendar.floor(starts)
         edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(starts)]
@@ -96,7 +107,7 @@ class StockEstimator:
     def _present(self, releases: Sequence[Release]) -> list[Rows]:
         room = self._new_room()
         room.restore(self._room.snapshot())
-        rows = gathered(releases, self._kinds)
+        rows = gathered(releases, self._stragglers, self._kinds)
         findings = room.advance(arrivals(rows), sorted({release.window_start for release in releases}))
         return self._booked(findings, None)
 
@@ -115,11 +126,13 @@ class StockEstimator:
 
     def snapshot(self) -> list[object]:
         """State as primitives, bytes and parts."""
-        return [self._room.snapshot(), self._demand.snapshot(), self._moves.snapshot(), self._positions.snapshot()]
+        told = [self._moves.snapshot(), self._positions.snapshot()]
+        return [self._room.snapshot(), self._demand.snapshot(), *told, [to_bytes(rows) for rows in self._stragglers]]
 
     def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        room, demand, moves, positions = state
+        room, demand, moves, positions, stragglers = state
+        self._stragglers = [from_bytes(rows) for rows in stragglers]
         self._room.restore(room)
         self._demand.restore(demand)
         self._moves.restore(moves)

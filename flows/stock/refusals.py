@@ -12,10 +12,10 @@ import polars as pl
 
 from domain.inventory.stockroom import Findings
 from domain.inventory.tables import KEY
-from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, VALID, Stream
+from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, Stream
 from domain.streaming.windows import TIME
 from flows.estimators import Rows
-from flows.stock.arrivals import ORIGIN, SOURCE
+from flows.stock.arrivals import LATE, ORIGIN, SOURCE
 from flows.stock.streams import CONTROL, COUNT, MOVE, SALES, SNAPSHOT
 from flows.stock.tables import joined
 from schemas.outputs import ACCOUNTING, QUARANTINE
@@ -64,7 +64,7 @@ def _refused(rows: pl.DataFrame, codes: pl.DataFrame, by: Sequence[str], streams
         pl.lit(None, pl.String).alias("detail"),
         pl.col(SOURCE).replace_strict(contracts, return_dtype=pl.String).alias("contract"),
         pl.col(SOURCE).replace_strict(hashes, return_dtype=pl.String).alias("suite_hash"),
-        (pl.col(VALID) != pl.col(TIME).to_physical()).alias("late"),
+        pl.col(LATE).alias("late"),
     )
     quarantine = told.select(QUARANTINE.schema.keys()).sort("source", "partition", "offset")
     return [(QUARANTINE.name, quarantine), (ACCOUNTING.name, _recounted(told))]

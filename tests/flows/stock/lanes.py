@@ -11,16 +11,16 @@ from typing import Any
 
 import polars as pl
 
-from .site import DAY_S, DEDUPE_S, HOUR_S, MINUTE_S, START, Message, Site, site, text
+from .site import DAY_S, DAYS, DEDUPE_S, HOUR_S, MINUTE_S, START, Message, Site, site, text
 from .step_flow import Lane, StockFlow, whole
 
 NOWHERE = Path("parts-are-too-small-for-files")
 
 
 @cache
-def complete(seed: int = 1) -> dict[str, tuple[Message, ...]]:
+def complete(seed: int = 1, days: int = DAYS) -> dict[str, tuple[Message, ...]]:
     """Everything of every stream: what was proposed without any decision is decided upon."""
-    made = site(seed)
+    made = site(seed, days)
     proposed = whole(NOWHERE, lanes_of(made.streams)).table("adjustment").filter(status="proposed")
     decided = Site(random.Random(seed))
     for proposal in proposed.sort("event_time").iter_rows(named=True):

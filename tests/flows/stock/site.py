@@ -109,8 +109,8 @@ def text(time_s: float) -> str:
 
 
 @cache
-def site(seed: int = 1) -> Site:
-    """All that happens but for decisions."""
+def site(seed: int = 1, days: int = DAYS) -> Site:
+    """All that happens in so many days, but for decisions."""
     made = Site(random.Random(seed))
     for sku, unit in UNITS.items():
         row = {"sku": sku, "category": f"of {unit}", "uom": unit, "abc": "B", "unit_cost": 3.0, "pack": 2.0}
@@ -120,14 +120,14 @@ def site(seed: int = 1) -> Site:
             made.tell("item", row | event, day * DAY_S + HOURS[0] * HOUR_S)
     for place in ((s, sku, at) for s in SITES for sku in UNITS for at in ("bulk", "pick")):
         made.move(place, 150 if place[2] == "bulk" else 100, HOURS[0] * HOUR_S, "opening")
-    for day in range(DAYS):
-        _day(made, day)
-    _plans(made)
+    for day in range(days):
+        _day(made, day, days)
+    _plans(made, days)
     _strange(made)
     return made
 
 
-def _day(made: Site, day: int) -> None:
+def _day(made: Site, day: int, days: int) -> None:
     def at(hour: int) -> float:
         return day * DAY_S + hour * HOUR_S + made.dice.uniform(0, 14 * MINUTE_S)
 
@@ -136,7 +136,7 @@ def _day(made: Site, day: int) -> None:
             key = (where, sku, "pick")
             for hour in made.dice.sample(HOURS[1:], 2):
                 units, time_s = made.dice.randint(1, 6), at(hour)
-                late = 5 * HOUR_S if made.dice.random() < 0.1 and day < DAYS - 2 else 0.0
+                late = 5 * HOUR_S if made.dice.random() < 0.1 and day < days - 2 else 0.0
                 made.move(key, -units, time_s, "sale", late_s=late)
                 _sale(made, key, units, time_s, "demand.line" if hour < 14 else "pos.sale", day)
             if (day + number) % 3 == 1:
@@ -161,7 +161,7 @@ def _count(made: Site, key: Key, time_s: float) -> None:
     made.tell("inventory.count", row, time_s + 20 * MINUTE_S)
 
 
-def _plans(made: Site) -> None:
+def _plans(made: Site, days: int) -> None:
     """Statements of another system, promotions and forecasts."""
     for day, stated in ((1, 50), (3, 50), (5, 40)):
         row = {"event_id": f"statement-{day}", "site": "south", "sku": "oil", "location": "deep", "uom": "l"}
@@ -170,7 +170,7 @@ def _plans(made: Site) -> None:
     spring = {"event_id": "p1", "promotion": "spring", "site": "north", "sku": "bolt"}
     spring |= {"starts_at": text(6 * DAY_S), "ends_at": text(7 * DAY_S)}
     made.tell("promotion", spring, 5 * DAY_S + 10 * HOUR_S)
-    for day in range(3, DAYS):
+    for day in range(3, days):
         row = {"event_id": f"f{day}", "author": "erp", "site": "south", "sku": "nut", "uom": "each", "quantity": 80.0}
         made.tell("forecast", row | {"bucket_start": text(day * DAY_S)}, (day - 1) * DAY_S + 18 * HOUR_S)
 
