@@ -197,4 +197,4 @@ def event_time_column(output: Output) -> str | None:
     'window_end'
     """
     names = {column.name for column in output.columns}
-    return next((n for n in ("event_time", "window_end", "max_event_time") if n in names), None)
+    return next((n for n in ("event_time", "window_end", "bucket_end", "max_event_time") if n in names), None)

@@ -13,6 +13,7 @@ import pytest
 from schemas.errors import SinkError
 from schemas.outputs import OUTPUTS, Column, Output
 from sinks.lake.catalog import LakeLocation, connect
+from sinks.lake.meta import event_time_column
 from sinks.lake.tables import DERIVED, HIDDEN, ensure_schema
 from sinks.lake.writer import LakeWriter
 
@@ -182,4 +183,6 @@ def test_freshness(location: LakeLocation) -> None:
     assert got["late"] == (0, None, None, None)
     rows, last_event, _, age = got["robot_window"]
     assert (rows, last_event) == (3, frame["window_end"].max())
+    timeless = {output for output in OUTPUTS if event_time_column(OUTPUTS[output]) is None}
+    assert timeless == {"quarantine", "rule_failures"}
     assert 90 <= age < 300
