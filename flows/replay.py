@@ -13,9 +13,10 @@ import numpy as np
 
 from dashboards.sql import query
 from flows.build import lake_location
-from flows.ingest import to_file, to_topic
+from flows.giving import give, quietly
+from flows.ingest import to_file
 from flows.replay_ledger import Ledger
-from flows.settings import FileSource, KafkaSource, Settings
+from flows.settings import Settings
 from quality.gate import Gate
 from quality.registration import register
 from schemas.batch import RawBatch
@@ -75,25 +76,15 @@ def deliver(settings: Settings, source: str, selected: Selected, ledger: Ledger,
 
 
 def _give(settings: Settings, source: str, messages: list[bytes], to: Path | None) -> str:
-    chosen = settings.sources[source]
     if to is None:
-        if isinstance(chosen, KafkaSource):
-            contract = find_contract(chosen.contract, settings.contracts)
-            to_topic([messages], settings, chosen.topic, contract, _quietly)
-            return f"topic {chosen.topic}"
-        to = _inbox(source, chosen)
-    to_file([messages], to, _quietly)
+        try:
+            return give(settings, source, messages, "replay")
+        except SettingsError as error:
+            raise SettingsError(
+                error.what, fix="give --to FILE and make that file a source, or let the source be a folder"
+            ) from error
+    to_file([messages], to, quietly)
     return str(to)
-
-
-def _inbox(name: str, source: FileSource) -> Path:
-    """A new file for the source to read."""
-    if not source.path.is_dir():
-        raise SettingsError(
-            f"source {name!r} is one file, which is not Takt's to write to",
-            fix="give --to FILE and make that file a source, or let the source be a folder",
-        )
-    return source.path / f"replay-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.jsonl"
 
 
 def _passing(settings: Settings, source: str, messages: list[bytes]) -> int:
@@ -106,7 +97,3 @@ def _passing(settings: Settings, source: str, messages: list[bytes]) -> int:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _quietly(_: int) -> None:
-    """Replays are small: nothing to tell on the way."""

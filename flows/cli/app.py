@@ -9,7 +9,7 @@ import structlog
 import typer
 from rich.console import Console
 
-from flows.cli import audit, contracts, demo, doctor, ingest, lake, quarantine, run, simulate
+from flows.cli import audit, contracts, demo, doctor, ingest, lake, proposals, quarantine, run, simulate
 from flows.versions import versions
 from schemas.errors import TaktError
 
@@ -67,5 +67,5 @@ def _main(
     pass
 
 
-for module in (demo, run, ingest, simulate, contracts, lake, quarantine, audit, doctor):
+for module in (demo, run, ingest, simulate, contracts, lake, proposals, quarantine, audit, doctor):
     module.register(app)

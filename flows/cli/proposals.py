@@ -1,0 +1,70 @@
+"""`takt proposals`, `takt approve` and `takt reject`."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from dashboards.render import Format, render
+from dashboards.sql import query
+from flows.build import lake_location
+from flows.cli.common import SettingsFile, err, out, settings_from
+from flows.decisions import Decision, Verdict, decide
+
+_OPEN = """
+    SELECT proposal, site, sku, location, quantity, expires_at, reason FROM adjustment_open
+    ORDER BY expires_at, proposal
+"""
+
+Proposal = Annotated[str, typer.Argument(help="id of the proposal, or the reversal id of an accepted one")]
+By = Annotated[str | None, typer.Option(help="who decides; the user who runs the command unless given")]
+Comment = Annotated[str | None, typer.Option(help="why")]
+At = Annotated[
+    datetime | None,
+    typer.Option(help="when it was decided, UTC; now unless given", formats=["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"]),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(name="proposals", epilog="Example: takt proposals --format csv")(proposals)
+    app.command(name="approve", epilog='Example: takt approve 5d0f... --comment "counted twice"')(approve)
+    app.command(name="reject", epilog="Example: takt reject 5d0f... --by ada")(reject)
+
+
+def proposals(
+    form: Annotated[Format, typer.Option("--format", help="how to print the list")] = "table",
+    settings: SettingsFile = None,
+) -> None:
+    """List proposed adjustments of stock that can still be decided, those that expire first above."""
+    result = query(lake_location(settings_from(settings)), _OPEN)
+    typer.echo(render(result, form, width=out.width if out.is_terminal else None), nl=False)
+
+
+def approve(
+    proposal: Proposal, by: By = None, comment: Comment = None, at: At = None, settings: SettingsFile = None
+) -> None:
+    """Accept a proposal, or take back an accepted one by its reversal id.
+
+    The flow books it when it reads the decision, once, however often it is given.
+    """
+    _decide("accepted", proposal, by, comment, at, settings)
+
+
+def reject(
+    proposal: Proposal, by: By = None, comment: Comment = None, at: At = None, settings: SettingsFile = None
+) -> None:
+    """Reject a proposal: it will not be booked, and cannot be accepted any more."""
+    _decide("rejected", proposal, by, comment, at, settings)
+
+
+def _decide(
+    verdict: Verdict, proposal: str, by: str | None, comment: str | None, at: datetime | None, settings: SettingsFile
+) -> None:
+    when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
+    decision = Decision(proposal, verdict, by or getpass.getuser(), when, comment)
+    place = decide(settings_from(settings), decision)
+    err.print(f"{proposal} {verdict} by {decision.by}, given to {place}")

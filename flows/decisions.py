@@ -1,0 +1,79 @@
+"""Decisions about proposals, written as messages of the contract `control` to the source that reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from dashboards.sql import query
+from flows.build import lake_location
+from flows.giving import give
+from flows.settings import Settings
+from flows.stock.streams import CONTROL
+from schemas.errors import SettingsError
+from schemas.ids import event_id
+
+Verdict = Literal["accepted", "rejected"]
+
+_TYPE = "takt.control.decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody decided about a proposal, or about its reversal, and when; the time with its zone."""
+
+    proposal: str
+    verdict: Verdict
+    by: str
+    at: datetime
+    comment: str | None = None
+
+    def message(self) -> bytes:
+        """The message; the same decision of the same person at the same time is the same event."""
+        at = self.at.astimezone(UTC)
+        key = [self.proposal, self.verdict, self.by, at]
+        return msgspec.json.encode(
+            {
+                "event_id": event_id(_TYPE, key),
+                "proposal": self.proposal,
+                "decision": self.verdict,
+                "by": self.by,
+                "comment": self.comment,
+                "event_time": at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            }
+        )
+
+
+def decide(settings: Settings, decision: Decision) -> str:
+    """Give a decision to the source that reads them; where it went.
+
+    Raises SettingsError without such a source, or for an id that is of no proposal in the lake.
+    """
+    source = _control(settings)
+    known = query(
+        lake_location(settings),
+        f"SELECT count(*) FROM adjustment WHERE {_literal(decision.proposal)} IN (proposal, reversal)",
+    )
+    if known.rows[0][0] == 0:
+        raise SettingsError(
+            f"there is no proposal, and no reversal of one, with the id {decision.proposal!r}",
+            fix="`takt proposals` lists what can be decided",
+        )
+    return give(settings, source, [decision.message()], "decision")
+
+
+def _control(settings: Settings) -> str:
+    found = [name for name, source in settings.sources.items() if source.contract.partition("@")[0] == CONTROL]
+    if not found:
+        raise SettingsError(
+            f"no source reads decisions: none has the contract {CONTROL}@1",
+            fix=f'add one, as in [sources.decisions] kind = "files", contract = "{CONTROL}@1", path = "decisions"',
+        )
+    return found[0]
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
