@@ -6,7 +6,8 @@ the first third of a series are judged, at every bucket, until the last window t
 - *RMSE / mean*: root of the mean squared error, over the mean demand of a window;
 - *scaled error*: mean absolute error, over that of saying "as much as in the last h buckets" (1: as good as that).
 
-The table has medians over series, and the share of series on which Takt's error is the lesser (ties count half).
+The tables have medians over series, the share of series on which Takt's RMSE is the lesser (ties count half), and the
+geometric mean over series of Takt's RMSE over the contender's, each ratio within 1,000.
 Classes are Syntetos and Boylan's over the whole series, which no contender knows.
 
     python -m benchmarks.forecast_accuracy --shared DIR [--packages DIR] [--bayesm DIR] [--out FILE]
@@ -124,6 +125,18 @@ def table(frame: pl.DataFrame, title: str, by: str = "class") -> Table:
     return shown
 
 
+def ratios(frame: pl.DataFrame) -> Table:
+    """Geometric means of Takt's RMSE over each contender's, one column per class; below 1 Takt is better."""
+    ratio = (pl.col("ours") / pl.col("rmse")).clip(1e-3, 1e3).log().mean().exp()
+    found = win_rates(frame).group_by("contender", "class", maintain_order=True).agg(ratio=ratio)
+    groups = [str(c) for c in CLASSES if (frame["class"] == str(c)).any()]
+    shown = Table("contender", *groups, title="Takt's RMSE / the contender's")
+    for (name,), part in found.group_by("contender", maintain_order=True):
+        cells = dict(part.select("class", "ratio").iter_rows())
+        shown.add_row(str(name), *(_short(cells[group]) for group in groups))
+    return shown
+
+
 def _short(number: float) -> str:
     return f"{number:.3f}" if number < 100 else f"{number:.0e}"
 
@@ -143,6 +156,7 @@ def main() -> None:
         part = frame.filter(pl.col("chosen_on") == chosen)
         if part.height:
             console.print(table(part, f"{title}: RMSE / mean, scaled error, series on which Takt is better"))
+            console.print(ratios(part))
             console.print(table(part, title, by="data"))
     failed = frame.group_by("contender").agg(pl.col("failed").mean()).filter(pl.col("failed") > 0)
     for name, share in failed.sort("contender").iter_rows():

@@ -37,13 +37,17 @@ CHANGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """Negative binomial demand by mean and variance (Poisson where equal), with a wave of so many buckets."""
+    """Negative binomial demand by mean and variance (Poisson where equal), with a wave of so many buckets.
+
+    A share `huge` of the buckets has 30 times the demand.
+    """
 
     name: str
     mean: float
     variance: float
     wave: float = 0.0
     period: int = 7
+    huge: float = 0.0
 
     def means(self, buckets: int) -> Float64:
         """True mean of each bucket."""
@@ -53,7 +57,9 @@ class Kind:
         """Demand of each bucket; the variance keeps its ratio to the mean."""
         ratio = self.variance / self.mean
         rates = random.gamma(means / (ratio - 1), ratio - 1) if ratio > 1 else means
-        return random.poisson(rates).astype(np.float64)
+        drawn: Float64 = random.poisson(rates).astype(np.float64)
+        drawn[random.random(len(means)) < self.huge] *= 30
+        return drawn
 
 
 KINDS = (
@@ -63,6 +69,7 @@ KINDS = (
     Kind("intermittent", 0.5, 0.6),
     Kind("lumpy", 1.0, 8.0),
 )
+CHANGED = (*KINDS, Kind("slow wave", 10, 20, wave=0.5, period=365), Kind("huge orders", 4, 4, huge=0.005))
 
 
 def stocked(kind: Kind, share: float, series: int) -> Iterator[tuple[Float64, Float64]]:
@@ -159,7 +166,7 @@ def main() -> None:
         for uplift in (1.5, 2.5, 4.0):
             ways = promoted(kind, uplift, series)
             print(f"promoted {kind.name:22s} x{uplift:3}", *(f"{w} {v:.3f} " for w, v in ways.items()), flush=True)
-    for kind in (*KINDS, Kind("slow wave", 10, 20, wave=0.5, period=365)):
+    for kind in CHANGED:
         for times in (1.0, 0.5, 1.5, 2.0, 3.0):
             finds = changed(kind, times, series)
             cells = [f"{w}: {s:.0%} in {d:.0f}, false {f:.2f} " for w, (s, d, f) in finds.items()]
