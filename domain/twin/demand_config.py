@@ -68,8 +68,8 @@ class TradeConfig:
     """Mean and standard deviation of suppliers' lead time."""
     uplift: tuple[float, float] = (1.8, 3.0)
     """Least and largest factor of a promotion."""
-    promotion_from: float = 0.6
-    """Share of the run after which promotions begin."""
+    promotions_from: tuple[float, ...] = (0.35, 0.7)
+    """Shares of the run after which promotions begin."""
     promotion_d: int = 6
     announced_d: int = 7
     """Days ahead that promotions are announced, and that the planner forecasts."""

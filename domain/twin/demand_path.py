@@ -39,8 +39,8 @@ def demand_path(config: TradeConfig, kind: DemandKind, trait: Trait, rng: np.ran
         change_day, change = int(config.change_from * config.days), float(rng.choice(config.change))
     uplift, promoted = 1.0, np.zeros(config.days, dtype=bool)
     if trait == "promoted":
-        first = int(config.promotion_from * config.days)
-        promoted[first : first + config.promotion_d] = True
+        for first in promotion_days(config):
+            promoted[first : first + config.promotion_d] = True
         uplift = float(rng.uniform(*config.uplift))
     week = np.array(kind.week)[(config.start.weekday() + days) % 7]
     base = asked * week * np.where(days >= change_day, change, 1.0)
@@ -56,6 +56,11 @@ def demand_path(config: TradeConfig, kind: DemandKind, trait: Trait, rng: np.ran
         change,
         change_day,
     )
+
+
+def promotion_days(config: TradeConfig) -> list[int]:
+    """Days on which promotions begin."""
+    return [int(share * config.days) for share in config.promotions_from]
 
 
 def _drawn(kind: DemandKind, mean: Floats, rng: np.random.Generator) -> Ints:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 
 from domain.twin.demand_config import SITES, TradeConfig
-from domain.twin.demand_path import DemandPath, customers, demand_path
+from domain.twin.demand_path import DemandPath, customers, demand_path, promotion_days
 from domain.twin.stock_records import ORDER_LINE, POINT_OF_SALE, Records, Sale
 from domain.twin.stock_site import BULK, PICK, CountTruth
 
@@ -94,21 +95,21 @@ class Merchandise:
 
     def _announce(self, site: str) -> None:
         path, ahead = self.paths[site], self._config.announced_d
-        if path.promoted.any():
-            first, length = int(path.promoted.argmax()), int(path.promoted.sum())
-            starts = self.start + first * DAY_US
-            self.records[site].promotion(
-                max(self.start, starts - ahead * DAY_US), self._promotion, starts, starts + length * DAY_US
-            )
+        if path.trait == "promoted":
+            for day in promotion_days(self._config):
+                starts = self.start + day * DAY_US
+                told_us, ends = max(self.start, starts - ahead * DAY_US), starts + self._config.promotion_d * DAY_US
+                self.records[site].promotion(told_us, self._promotion(day), starts, ends)
         if self.planner is not None:
             said = path.expected * self.planner * self._rng.lognormal(0, 0.1, self._config.days)
             for day, quantity in enumerate(said.tolist()):
                 told_us = self.start + (day - ahead) * DAY_US + int(_PLANNED_AT * _HOUR_US)
                 self.records[site].forecast(max(self.start, told_us), self.start + day * DAY_US, quantity)
 
-    @property
-    def _promotion(self) -> str:
-        return f"week-of-{self.name}"
+    def _promotion(self, day: int) -> str:
+        """Name of the promotion that runs on a day."""
+        first = max(first for first in promotion_days(self._config) if first <= day)
+        return f"{self.name}-day-{first}"
 
     def _plan(self, time_us: int, action: Action, place: Place, quantity: int = 0, document: str = "") -> None:
         if time_us < self.end:
@@ -170,7 +171,7 @@ class Merchandise:
             self._empty_on[site] = day
         self.stock[event.place] -= taken
         self.sold[site][day] += taken
-        promotion = self._promotion if self.paths[site].promoted[day] else None
+        promotion = self._promotion(day) if self.paths[site].promoted[day] else None
         in_stock = taken == event.quantity
         self.records[site].sale(Sale(self._stream, event.time_us, PICK, taken, in_stock, promotion))
 
@@ -228,16 +229,14 @@ class Merchandise:
         reach = int(self._config.lead_time_d[0]) + 4 if site == self.supplied.site else 4
         mean = sum(float(path.expected[day : day + reach].sum()) for path in served)
         spread = sum(float(path.asked.var()) for path in served)
-        return round(mean + 2 * (reach * spread) ** 0.5)
+        return round(mean + 2 * math.sqrt(reach * spread))
 
     def _count(self, event: _Event) -> None:
         """Count; the stock is as it is now, the time given is a little off."""
         on_hand = self.stock[event.place]
         written = self.records[event.place.site].count(event.time_us, event.place.location, on_hand)
         leaking = self.leaking and event.place == self.supplied and event.time_us >= self.leaks_from
-        self.counts.append(
-            CountTruth(
-                *(written.event_id, self.name, event.place.location),
-                *(written.as_of_us, on_hand, written.slip, leaking),
-            )
+        seen = CountTruth(
+            written.event_id, self.name, event.place.location, written.as_of_us, on_hand, written.slip, leaking
         )
+        self.counts.append(seen)

@@ -20,6 +20,8 @@ from domain.twin.stock_wire import Line, Wire
 
 STREAMS: Final = (ITEM, MOVE, COUNT, ORDER_LINE, POINT_OF_SALE, PROMOTION, FORECAST)
 
+_MOVE: Final = ("site", "sku", "location", "quantity", "reason", "event_time")
+
 Rows = list[dict[str, Any]]
 
 
@@ -56,14 +58,16 @@ class Trade:
         """What really happened, as tables of rows that JSON can hold. Known when all lines have been read.
 
         `series`, `demand` (by day: `expected` is the mean of what is asked for, `base` the same without promotion),
-        `stock` (at the end: on hand, what leaked, and what moves without a good message would have added), `leaks`,
+        `stock` (on hand and what leaked, at the end), `unbooked` (moves of stock without a good message), `leaks`,
         `counts` (what they saw, and how they were keyed wrongly), `messages` (by stream and fate).
         """
         if self._done < self._config.skus:
             raise ValueError("the truth is known when all lines have been read")
         fates = sorted(self._wire.fates.items())
+        moves = [{name: row[name] for name in _MOVE} for row in self._wire.unbooked]
         return self._truth | {
-            "messages": [{"stream": stream, "fate": fate, "messages": number} for (stream, fate), number in fates]
+            "unbooked": moves,
+            "messages": [{"stream": stream, "fate": fate, "messages": number} for (stream, fate), number in fates],
         }
 
     def _note(self, goods: Merchandise) -> None:
@@ -75,12 +79,12 @@ class Trade:
         for place, on_hand in goods.stock.items():
             where = {"site": place.site, "sku": goods.name, "location": place.location}
             leaked = goods.leaked if place == goods.supplied else 0
-            unbooked = self._wire.unbooked[place.site, goods.name, place.location]
-            self._truth["stock"].append(where | {"on_hand": on_hand, "leaked": leaked, "unbooked": unbooked})
+            self._truth["stock"].append(where | {"on_hand": on_hand, "leaked": leaked})
             if leaked:
                 self._truth["leaks"].append(where | {"since": text_of(goods.leaks_from), "quantity": leaked})
         self._truth["counts"] += [
-            {"event_id": count.event_id, "on_hand": count.on_hand, "slip": count.slip, "leaking": count.leaking}
+            {"event_id": count.event_id, "as_of": text_of(count.as_of_us)}
+            | {"on_hand": count.on_hand, "slip": count.slip, "leaking": count.leaking}
             for count in goods.counts
         ]
 

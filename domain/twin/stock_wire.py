@@ -2,7 +2,8 @@
 
 A message meets at most one fate. *Lost*: never arrives. *Malformed*: arrives broken, the good one is gone. *Late*:
 arrives one to twenty hours later. *Doubled* and *conflicting*: arrives, and again within two minutes, unchanged or
-with another quantity. *Under way*: would arrive after the end. Master data and promotions arrive as they are.
+with another quantity. *Under way*: would arrive after the end. Master data and promotions arrive as they are. A count
+keyed with the wrong sign is malformed as it is.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from domain.twin.config import Defects
-from domain.twin.stock_records import ITEM, MOVE, PROMOTION, Delivered
+from domain.twin.stock_records import COUNT, ITEM, MOVE, PROMOTION, Delivered
 from domain.twin.streams import FUTURE
 
 GOOD, LATE, DUPLICATE, CONFLICT, LOST, UNDER_WAY = "good", "late", "duplicate", "conflict", "lost", "under_way"
@@ -48,8 +49,8 @@ class Wire:
         self._bounds.append(self._bounds[-1] + defects.conflicting)
         self._end_us = end_us
         self.fates: Counter[tuple[str, str]] = Counter()
-        self.unbooked: Counter[tuple[str, str, str]] = Counter()
-        """By site, SKU and location: on hand, in units, that moves without a good message would have added."""
+        self.unbooked: list[dict[str, Any]] = []
+        """Moves of stock without a good message: their fields, in the order they were sent."""
 
     def send(self, written: Iterable[Delivered], rng: np.random.Generator) -> Iterator[Line]:
         """What arrives of it, in no order."""
@@ -67,6 +68,8 @@ class Wire:
         if at_us >= self._end_us:
             fate = UNDER_WAY
         kind = str(rng.choice(_KINDS)) if fate == MALFORMED else ""
+        if stream == COUNT and row["quantity"] < 0 and fate not in (LOST, UNDER_WAY):
+            fate, kind = MALFORMED, "out_of_range"
         known = fate in (DUPLICATE, CONFLICT)
         self.fates[stream, GOOD if known else fate + kind] += 1
         if kind or fate in (LOST, UNDER_WAY):
@@ -81,7 +84,7 @@ class Wire:
 
     def _miss(self, stream: str, row: dict[str, Any]) -> None:
         if stream == MOVE and row["reason"] != "order":
-            self.unbooked[row["site"], row["sku"], row["location"]] += int(row["quantity"])
+            self.unbooked.append(row)
 
 
 def _json(row: dict[str, Any]) -> bytes:
@@ -94,6 +97,8 @@ def _broken(row: dict[str, Any], kind: str, rng: np.random.Generator) -> bytes:
         return whole[: int(rng.integers(1, len(whole)))]
     if kind == "missing_field":
         return _json({name: value for name, value in row.items() if name != "sku"})
+    if kind == "out_of_range":
+        return _json(row)
     if kind == "not_utf8":
         return _json(row | {"sku": "?"}).replace(b'"?"', b'"\xff\xfe"')
     wrong: dict[str, dict[str, object]] = {

@@ -1,4 +1,4 @@
-"""`takt simulate warehouse`: telemetry of a warehouse that does not exist, with its truth beside it."""
+"""`takt simulate`: input with known truth; here `warehouse`, telemetry of a warehouse that does not exist."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from domain.twin.config import NO_DEFECTS, WarehouseConfig
 from domain.twin.streams import ROBOT_STATE, SENSOR_READING, TASK
 from domain.twin.truth import Truth
 from domain.twin.warehouse import Warehouse
+from flows.cli import simulate_check, simulate_site
 from flows.cli.common import err, progress
 from schemas.errors import SinkError
 
@@ -25,7 +26,8 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     simulate = typer.Typer(help="Make input with known truth.", no_args_is_help=True)
     simulate.command(name="warehouse", epilog=_EXAMPLE)(warehouse)
-    simulate.callback()(lambda: None)
+    simulate.command(name="site", epilog=simulate_site.EXAMPLE)(simulate_site.site)
+    simulate.command(name="check", epilog=simulate_check.EXAMPLE)(simulate_check.check)
     app.add_typer(simulate, name="simulate")
 
 
