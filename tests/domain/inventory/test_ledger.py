@@ -70,6 +70,7 @@ def test_the_sum_of_postings_is_the_balance(rows):
     assert_frame_equal(sums, last, check_row_order=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_rows_of_a_call_may_come_in_any_order(rows, random):
@@ -102,6 +103,7 @@ def test_a_restored_ledger_goes_on_as_the_old_one_would_have(rows, cuts):
         assert resumed.snapshot() == steady.snapshot()
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(histories(wild=False, most=20))
 def test_a_reversal_restores_every_balance(rows):
@@ -144,6 +146,7 @@ def test_as_of_is_what_a_plain_program_says_for_any_two_times(rows, cuts, times)
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(histories(wild=False), CUTS, st.integers(0, 3_700), st.integers(0, 3_700))
 def test_sql_over_the_postings_gives_the_same_as_of_balances(rows, cuts, valid, booked):

@@ -291,6 +291,7 @@ _COUNTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=8)
 @given(_MOVES, _COUNTS, st.sampled_from((2, 3, 5)), st.randoms(use_true_random=False))
 def test_order_cuts_and_restarts_change_nothing(moves, counts, hours, random):
