@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks import forecast_intervals
+from benchmarks.forecast_accuracy import windows
 from benchmarks.forecast_data import DataSet
 from benchmarks.forecast_intervals import WAYS, coverage, intervals
 
@@ -45,3 +47,12 @@ def test_windows_that_all_lie_outside_are_all_missed():
     row = coverage(data).filter(way="NB").row(0, named=True)
     assert row["windows"] == 60 - HORIZON - 20
     assert row["windows"] - row["held"] == HORIZON
+
+
+def test_an_interval_is_judged_by_the_window_it_was_made_for(monkeypatch):
+    """Intervals that know what comes hold all of it, which they would not if they were shifted."""
+    values = next(iter(_poisson(1).values()))
+    known = np.concatenate([windows(values, HORIZON), np.full(HORIZON, np.nan)])
+    monkeypatch.setattr(forecast_intervals, "intervals", lambda _data, _many: [dict.fromkeys(WAYS, (known, known))])
+    frame = coverage(DataSet("d", {"a": values}, 7, HORIZON))
+    assert (frame["held"] == frame["windows"]).all()
