@@ -1,0 +1,37 @@
+"""`takt simulate site` makes what `takt run` takes at once, and `takt simulate check` holds the result against it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.flows.cli.command import rows, takt
+
+
+@pytest.mark.slow
+def test_a_clean_site_is_worked_off_without_a_complaint(tmp_path, monkeypatch):
+    """With perfect papers nothing is refused, no stock falls below zero, and the book is the stock and what leaked."""
+    monkeypatch.setenv("TAKT_AUDIT__ENABLED", "false")
+    told = takt(tmp_path, "simulate", "site", ".", "--days", "14", "--skus", "5", "--sites", "2", "--clean").stderr
+    written = sum(len(path.read_bytes().splitlines()) for path in tmp_path.glob("*.jsonl"))
+    assert f"{written:,} messages" in told
+    takt(tmp_path, "run")
+    assert rows(tmp_path, "SELECT sum(good)::BIGINT AS good, sum(rows_in)::BIGINT AS read FROM accounting") == [
+        {"good": written, "read": written}
+    ]
+    broken = "SELECT subject FROM signal WHERE kind = 'stock_invariant_broken'"
+    assert not rows(tmp_path, broken + " AND subject NOT LIKE '%/negative_in_transit'")
+    checked = takt(tmp_path, "simulate", "check", ".").stdout
+    assert "0 off" in checked
+    again = takt(tmp_path, "simulate", "site", ".", code=1).stderr
+    assert "holds the lake of another simulated site" in again
+    truth = json.loads((tmp_path / "truth.json").read_text("utf-8"))
+    assert len(truth["series"]) == 10
+
+
+def test_a_folder_without_truth_is_refused(tmp_path):
+    """A check of what was not simulated says how to make it."""
+    told = takt(tmp_path, "simulate", "check", ".", code=1).stderr
+    assert "there is no truth.json" in told
+    assert "takt simulate site" in told
