@@ -99,7 +99,7 @@ def test_malformed_messages_are_refused_and_no_others(messy):
 
 
 def test_messages_add_up(messy):
-    """Every message has one fate, and all that are not lost or under way are there; repeats come within two minutes."""
+    """Every message has one fate, and all that are not lost or under way are there, repeated and late as said."""
     streams, truth = messy
     fates = defaultdict(Counter)
     for row in truth["messages"]:
@@ -107,16 +107,18 @@ def test_messages_add_up(messy):
     for stream, lines in streams.items():
         gone = fates[stream]["lost"] + fates[stream]["under_way"]
         assert len(lines) == fates[stream].total() - gone
-    seen = {}
-    again = Counter()
-    for line in streams[FORECAST]:
-        name = line.text[:40]
-        if name.startswith(b'{"event_id"') and name in seen:
-            first, text = seen[name]
-            assert 0 < line.delivered_us - first <= 120_000_000
-            again["duplicate" if text == line.text else "conflict"] += 1
-        seen.setdefault(name, (line.delivered_us, line.text))
-    assert again["duplicate"] == fates[FORECAST]["duplicate"]
+    sales = streams[POINT_OF_SALE]
+    broken = refused(POINT_OF_SALE, sales)
+    found, first = Counter(), {}
+    for line in (line for number, line in enumerate(sales) if number not in broken):
+        sale = json.loads(line.text)
+        earlier = first.setdefault(sale["event_id"], line)
+        if earlier is not line:
+            assert 0 < line.delivered_us - earlier.delivered_us <= 120_000_000
+            found["duplicate" if earlier.text == line.text else "conflict"] += 1
+        elif line.delivered_us - us(sale["event_time"]) > DISORDER_US:
+            found["late"] += 1
+    assert found == {fate: fates[POINT_OF_SALE][fate] for fate in ("late", "duplicate", "conflict")}
 
 
 def test_with_perfect_paperwork_the_book_is_the_stock_and_what_leaked(perfect):
