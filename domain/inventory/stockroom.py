@@ -126,7 +126,7 @@ class Stockroom:
             self._reconcile(_NO_COUNTS, _NO_ITEMS, _NO_POSTINGS, start, findings)
         self._until = end
         booked = self._decided(rows, start, findings) if rows.decisions.height else []
-        counted, openings = rows.counts, []
+        counted, openings = rows.counts, list[pl.DataFrame]()
         if rows.statements.height:
             counted, openings = self._stated(rows, booked, start)
         known = self.ledger.base_units(counted["sku"])
