@@ -85,18 +85,17 @@ def gated(lane: Lane, messages: tuple[bytes, ...], first: int) -> GatedBatch:
 class StockFlow:
     """Reads batches of lanes, can be resumed at any moment, and keeps all that was told."""
 
-    def __init__(self, parts: Path, streams: Sequence[str] = STREAMS) -> None:
+    def __init__(self, parts: Path, partitions: Sequence[str] = PARTITIONS) -> None:
         self._parts = parts
-        self.streams = streams
-        self.lanes = [lane for lane in LANES if lane[0] in streams]
+        self.lanes = [lane for lane in LANES if lane[1] in partitions]
         self.told: list[Rows] = []
         self.read_so_far = dict.fromkeys(self.lanes, 0)
         self._start()
 
     def _start(self) -> None:
-        specs = {name: _stream(name) for name in self.streams}
+        specs = {name: _stream(name) for name in STREAMS}
         valves, rule = Valves(1.0), BreakerRule(100_000, 0.5, 10)
-        window = specs[self.streams[0]].bounds.window_us
+        window = specs[STREAMS[0]].bounds.window_us
         self._partitions = {
             lane: PartitionStep(
                 PartitionLogic(specs[lane[0]], KINDS[lane[0]].aggregation(window)),
