@@ -1,12 +1,13 @@
 """How often intervals of demand hold what they should: nominal 95 %, on real counts, by class of demand.
 
-After each bucket an interval is given for the demand of the next h buckets in all, and judged when they are over. Mean
-and variance are the same for all ways but the second; only the form differs:
+After each bucket an interval is given for the demand of the next h buckets in all, and judged when they are over. The
+mean is the same for all ways, and the variance but for the second and the last:
 
 - *normal*: mean +- 1.96 standard deviations;
 - *NB, h s^2*: negative binomial, with h times the one-step variance, as if levels were known;
 - *NB*: negative binomial, with the doubt about the level added, which grows with h^2;
-- *NB + ACI* (Takt): the same, at the miss rate that adaptive conformal inference asks for.
+- *NB + ACI* (Takt): the same, at the miss rate that adaptive conformal inference asks for;
+- *scaled + ACI*: besides, its variance is scaled by the squared errors of closed windows over those expected.
 
 Coverage is of all windows after the first third of each series; width is the median over series of the mean width, over
 the mean demand of a window.
@@ -31,9 +32,12 @@ from domain.demand.conformal import ConformalLevels
 from domain.demand.series import Outlook, Series
 from domain.statistics.quantiles import negative_binomial_interval
 
-WAYS = ("normal", "NB, h s^2", "NB", "NB + ACI")
+WAYS = ("normal", "NB, h s^2", "NB", "NB + ACI", "scaled + ACI")
 MISS = 0.05
 _GAUSSIAN = 1.959964
+_KEEP = 0.03
+_PRIOR = 10.0
+_MOST = 25.0
 
 
 def outlooks(values: Float64, season: int, horizon: int) -> list[Outlook]:
@@ -62,9 +66,26 @@ def intervals(data: DataSet, many: list[Float64]) -> list[dict[str, tuple[Float6
                 "moments": (mean, variance),
             }
         )
-    for bounds, adapted in zip(found, _adapted(horizon, many, [f.pop("moments") for f in found]), strict=True):
-        bounds["NB + ACI"] = adapted
+    moments = [bounds.pop("moments") for bounds in found]
+    scaled = [(mean, _scaled(mean, variance, v, horizon)) for (mean, variance), v in zip(moments, many, strict=True)]
+    for way, given in (("NB + ACI", moments), ("scaled + ACI", scaled)):
+        for bounds, adapted in zip(found, _adapted(horizon, many, given), strict=True):
+            bounds[way] = adapted
     return found
+
+
+def _scaled(mean: Float64, variance: Float64, values: Float64, horizon: int) -> Float64:
+    """Variance times the mean over closed windows of squared error / variance, begun at 1 with a weight of 10."""
+    demand, factor = windows(values, horizon), np.ones(len(values))
+    total = weight = _PRIOR
+    for at in range(horizon, len(values)):
+        made = at - horizon
+        if variance[made] > 0:
+            ratio = (demand[made] - mean[made]) ** 2 / variance[made]
+            total = (1 - _KEEP) * total + min(ratio, _MOST)
+            weight = (1 - _KEEP) * weight + 1
+        factor[at] = total / weight
+    return variance * factor
 
 
 def _floats(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[Float64, Float64]:
