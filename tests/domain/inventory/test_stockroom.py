@@ -213,6 +213,18 @@ def test_a_decision_about_nothing_is_refused():
     assert adjusted(said) == []
 
 
+def test_a_decision_knows_what_was_proposed_just_before_its_window():
+    """Also when proposal, decision and all moves between them come in one call."""
+    p = proposal_of()
+    moves = [OPENING, *(move(f"m{hour}", 0, DAY + hour * HOUR) for hour in range(4))]
+    decisions = [decision("d", p["proposal"], "accepted", DAY + 2 * HOUR)]
+    given_rows = arrivals(moves=moves, counts=[SHORT], items=[item()], decisions=decisions)
+    for cuts in ((), range(1, 9)):
+        said = play(given_rows, cuts)
+        assert statuses(said) == [("proposed", None), ("accepted", "d")]
+        assert (-20_000, p["proposal"], None) in adjusted(said)
+
+
 def test_a_statement_opens_the_book_of_a_key_that_never_moved():
     """As of the time it states; the next one is a count of what the first one opened."""
     first = stated("s1", 40, 0, reported=5 * MINUTE, location="bulk")
