@@ -112,15 +112,17 @@ def _wire_estimates(
     places = [name for one in members for name in one.places]
 
     def build(state: bytes | None) -> EstimateStep:
-        timeline = Timeline(places, bounds.window_us, bounds.lateness_us)
+        # A partition of a topic may be empty, or end early: an end must still tell of the others.
+        merged = members[0].kind.merged
+        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=merged)
         made = EstimateStep(timeline, step.estimator(), StepState(parts))
         if state is not None:
             made.restore(state)
         return made
 
     progress = [_wire_progress(step.name, one.name, windows[one.name]) for one in members]
-    merged = progress[0] if len(progress) == 1 else op.merge(f"{step.name}:merge", *progress)
-    estimates = op.stateful_batch(f"{step.name}:estimate", merged, build)
+    together = progress[0] if len(progress) == 1 else op.merge(f"{step.name}:merge", *progress)
+    estimates = op.stateful_batch(f"{step.name}:estimate", together, build)
     return op.map(f"{step.name}:estimates", estimates, lambda pair: pair[1])
 
 

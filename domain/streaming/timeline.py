@@ -72,8 +72,15 @@ class _Store:
 class Timeline:
     """Merges partitions that share a window length. In names like `stream/partition` the stream is told."""
 
-    def __init__(self, partitions: Iterable[str], window_us: int, lateness_us: int) -> None:
+    def __init__(
+        self, partitions: Iterable[str], window_us: int, lateness_us: int, *, to_the_last: bool = False
+    ) -> None:
+        """`to_the_last`: when all input has ended, windows are final as far as any partition came, not as far as all.
+
+        What comes in a later run for such windows are stragglers, so this is for who can do with them.
+        """
         self._window = window_us
+        self._to_the_last = to_the_last
         self._lateness = lateness_us
         self._progress = {name: _Progress() for name in partitions}
         self._stores: dict[Stage, _Store] = {"on_time": _Store(), "final": _Store()}
@@ -154,8 +161,11 @@ class Timeline:
         waited = [_reached(p, stage) for parts in going for p in parts if not p.idle]
         if waited:
             return min(waited)
+        if going:
+            return BEGINNING
         # Whichever of several streams ends last, the outcome is the same.
-        return BEGINNING if going else max(min(_reached(p, stage) for p in parts) for parts in streams.values())
+        furthest = max if self._to_the_last else min
+        return max(furthest(_reached(p, stage) for p in parts) for parts in streams.values())
 
     def _release(self) -> list[Release]:
         due: list[tuple[int, int, Stage, int]] = []

@@ -257,6 +257,21 @@ def test_streams_that_end_at_different_moments_end_alike(specs, order, ends):
     assert whole(order, ends) == whole([], sorted(specs))
 
 
+def test_an_end_can_go_as_far_as_the_partition_that_came_furthest():
+    """With an empty partition and one that ended early, what the others have is final at the end, in order."""
+    timeline = Timeline(["x/0", "x/1", "x/2"], WINDOW, 0, to_the_last=True)
+    timeline.advance("x/0", Closed(50, 50, frame("x/0", [], 1), frame("x/0", [0, 30], 1)))
+    timeline.advance("x/1", Closed(20, 20, frame("x/1", [], 1), frame("x/1", [10], 1)))
+    for name, known in (("x/0", [50]), ("x/1", [20])):
+        assert timeline.ended(name, frame(name, known, 1)) == ([], [])
+    releases, stragglers = timeline.ended("x/2", frame("x/2", [], 1))
+    assert [start for _, start, _ in told(releases)] == [0, 10, 20, 30]
+    assert stragglers == []
+    assert [start for _, start, _ in told(timeline.end())] == [50]
+    _, stragglers = restarted(timeline).advance("x/2", Closed(40, 40, frame("x/2", [], 1), frame("x/2", [10], 1)))
+    assert [part.rows() for part in stragglers] == [[(10, "x/2", 1)]]
+
+
 def test_a_partition_behind_at_an_end_does_not_take_back_what_was_told():
     """A window told at the end comes on time when all are past it, with the late rows that the end told of."""
     timeline = Timeline("ab", WINDOW, LATENESS)

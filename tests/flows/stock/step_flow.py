@@ -107,7 +107,7 @@ class StockFlow:
             )
             for lane in self.lanes
         }
-        timeline = Timeline([place(*lane) for lane in self.lanes], window, 0)
+        timeline = Timeline([place(*lane) for lane in self.lanes], window, 0, to_the_last=True)
         self._estimates = EstimateStep(timeline, StockEstimator(SETTINGS, specs), StepState(self._parts))
 
     def read(self, lane: Lane, messages: Sequence[bytes]) -> None:
