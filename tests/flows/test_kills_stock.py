@@ -66,7 +66,7 @@ def undisturbed(inputs: StockInputs, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kills", "workers"), [(10, (1,)), (10, (2,)), (6, (1, 2))], ids=["one worker", "two workers", "in turn"]
+    ("kills", "workers"), [(6, (1,)), (4, (2, 1))], ids=["one worker", "two workers and one in turn"]
 )
 def test_killed_runs_leave_lake_and_topics_of_an_undisturbed_one(inputs, undisturbed, tmp_path, kills, workers):
     """Kills at start, in the midst, between the sinks' commits and between these and the engine's change nothing."""
