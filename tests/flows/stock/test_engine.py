@@ -60,7 +60,7 @@ def test_cuts_and_workers_change_no_value_in_any_table(inputs, undisturbed, tmp_
 def test_killed_runs_leave_the_tables_of_an_undisturbed_one(inputs, undisturbed, tmp_path):
     """Killed in the midst, and between the lake's commit and the engine's, by turns with one and two workers."""
     dice, after_output = random.Random(3), 0
-    for kill in range(10):
+    for kill in range(4):
         settings = settings_of_stock(tmp_path, inputs, every_s=0.02, workers=1 + kill % 2)
         if kill % 2:
             flow = start(settings, chunk=1_000)
@@ -69,7 +69,7 @@ def test_killed_runs_leave_the_tables_of_an_undisturbed_one(inputs, undisturbed,
             flow = start(settings, chunk=10_000, die_after_commit=dice.randint(1, 2))
             assert flow.end() == -signal.SIGKILL
         after_output += flow.commits > 0
-    assert after_output >= 5
+    assert after_output >= 2
     settings = settings_of_stock(tmp_path, inputs, workers=2)
     read, there = table(settings, "accounting")["rows_in"].sum(), write_all(tmp_path, DAYS)
     assert 0 < read < there
