@@ -22,8 +22,8 @@ LIVE_WINDOW_S: Final = 1.0
 LIVE_DISORDER_S: Final = 0.1
 LIVE_SNAPSHOT_S: Final = {"latency": 0.5, "eager": 10.0}
 """Events of an epoch are out at its end, eager ones at once: these need epochs only for recovery."""
-LIVE_DEDUPE_S: Final = 10.0
-"""At 50,000 events/s: half a million ids. Every snapshot holds them all."""
+LIVE_DEDUPE_S: Final = 600.0
+"""As it is by default."""
 
 
 def settings(mode: str, bootstrap: str, topic: str, out: Path) -> Settings:

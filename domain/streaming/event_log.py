@@ -13,8 +13,8 @@ import polars as pl
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.parts import Part
 
-_LARGEST: Final = 1 << 20
-"""Rows above which a piece is not joined with others."""
+_LARGEST: Final = 1 << 17
+"""Rows above which a piece is not joined with others: to write a large one takes as long as a reader may wait."""
 
 
 class _Piece(NamedTuple):
