@@ -50,9 +50,9 @@ class StockEstimator:
         self._room = self._new_room()
         self._demand = DemandSide(settings)
         self._moves = Revisions(STOCK_MOVE.latest_by, self._window_us)
+        self._positions = Revisions((WINDOW_START, "site", "sku", "location"), self._window_us)
         self._stragglers: list[pl.DataFrame] = []
         """Rows that came after their window, for the next one."""
-        self._positions = Revisions((WINDOW_START, "site", "sku", "location"), self._window_us)
 
     def on_straggler(self, place: str, rows: pl.DataFrame) -> bool:
         """Rows of a stream that books are kept for the next window; others would make another day's demand wrong."""
