@@ -135,10 +135,10 @@ def changed(kind: Kind, times: float, series: int, within: int = 120) -> dict[st
     delays: dict[str, list[int]] = {"Takt": [], "ADWIN on counts": []}
     false = dict.fromkeys(delays, 0)
     for _ in range(series):
-        learner, raw = Series(DemandModel(horizon=1)), ADWIN(delta=0.002, clock=4, grace_period=16)  # type: ignore[no-untyped-call]
+        learner, raw = Series(DemandModel(horizon=1)), ADWIN(delta=0.002, clock=4, grace_period=16)
         found: dict[str, int] = {}
         for at, amount in enumerate(kind.draw(random, kind.means(BUCKETS) * factor).tolist()):
-            raw.update(amount)  # type: ignore[no-untyped-call]
+            raw.update(amount)
             alarms = {"Takt": learner.learn_one(amount).drift is not None, "ADWIN on counts": raw.drift_detected}
             for way in [way for way, alarm in alarms.items() if alarm]:
                 false[way] += at < CHANGE

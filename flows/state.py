@@ -61,6 +61,7 @@ class StepState:
 
     def _reference(self, part: object, named: set[str]) -> msgspec.msgpack.Ext:
         if not isinstance(part, Part):
+            # What the encoder wants of a hook that does not know a type.
             raise NotImplementedError(f"state of type {type(part).__name__}")
         if part.name is None:
             data = part.read()

@@ -63,7 +63,7 @@ class DriftWatch:
         self._clip = model.clip
         self._forecasts = array("d", [math.nan]) * model.lag(season)
         self._turn = 0
-        self._adwin = ADWIN(delta=model.delta, clock=model.clock, grace_period=model.grace)  # type: ignore[no-untyped-call]
+        self._adwin = ADWIN(delta=model.delta, clock=model.clock, grace_period=model.grace)
 
     def learn_one(self, demand: float, forecast: float, spread: float) -> Drift | None:
         """A bucket's demand (NaN: not known), what was forecast for it, its standard deviation, 0 or more."""
@@ -75,7 +75,7 @@ class DriftWatch:
             return None
         adwin = self._adwin
         before = adwin.estimation
-        adwin.update(max(-self._clip, min(self._clip, error / spread)))  # type: ignore[no-untyped-call]
+        adwin.update(max(-self._clip, min(self._clip, error / spread)))
         if not adwin.drift_detected:
             return None
         return Drift(before, adwin.estimation)

@@ -16,7 +16,7 @@ from domain.inventory.counts import COUNT_SCHEMA, ITEM_SCHEMA
 from domain.inventory.ledger import Ledger
 from domain.inventory.reconcile import ReconcileConfig, Reconciled, Reconciler
 from domain.inventory.tables import MOVE_SCHEMA
-from domain.inventory.tolerance import Tolerance
+from domain.inventory.tolerance import Noise, Tolerance
 from schemas.errors import RecoveryError
 
 MINUTE = 60_000_000
@@ -235,8 +235,7 @@ def _leaking(days, locations=("pick",), per_day=2):
 
 def test_a_slow_leak_is_found_among_counts_within_tolerance():
     """Class C forgives 50 of 1000; fourteen days of two each are found long before that, and proposed."""
-    config = ReconcileConfig()
-    config.noise.shares["C"] = 0.0005  # type: ignore[index]
+    config = ReconcileConfig(noise=Noise(shares={**Noise().shares, "C": 0.0005}))
     opening, counts = _leaking(14)
     said = _run(opening, counts, [_item("C")], hours=6, config=config)
     assert set(_classes(said)) == {"ok"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from flows.estimators import Rows
 from flows.kinds import KINDS
 from flows.setting_sections import Stock
 from flows.state import StepState
-from flows.steps import EstimateStep, PartitionStep, Progress
+from flows.steps import EstimateStep, Item, PartitionStep, Progress
 from flows.stock.estimator import StockEstimator
 from flows.valve import Valves
 from flows.wiring import place
@@ -138,8 +138,8 @@ class StockFlow:
             self._partitions[lane].restore(state)
         self._estimates.restore(estimates)
 
-    def _take(self, lane: Lane, items: object) -> None:
-        for item in items:  # type: ignore[attr-defined]
+    def _take(self, lane: Lane, items: Iterable[Item]) -> None:
+        for item in items:
             if isinstance(item, tuple):
                 self.told.append(item)
             else:
