@@ -119,5 +119,12 @@ class StepState:
         if not self._folder.exists():
             return
         for path in self._folder.iterdir():
-            if path.name not in needed:
+            if path.name in needed:
+                continue
+            try:
                 path.unlink(missing_ok=True)
+            except OSError as error:
+                raise RecoveryError(
+                    f"part {path} of the stored state, which is needed no more, cannot be removed: {error.strerror}",
+                    fix="give `recovery.folder` its rights back, and run again: the flow goes on from its last commit",
+                ) from error

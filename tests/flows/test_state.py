@@ -79,6 +79,20 @@ def test_a_full_disk_stops_with_the_fix(tmp_path, monkeypatch):
         StepState(tmp_path).encode(Part(LARGE))
 
 
+def test_a_part_that_cannot_be_removed_stops_with_the_fix(tmp_path, monkeypatch):
+    """State that can only grow would fill the disk one day: better told now, with the place."""
+    step = StepState(tmp_path)
+    for n in range(module._KEPT):
+        step.encode(Part(bytes([n]) * len(LARGE)))
+
+    def refused(self: Path, *, missing_ok: bool) -> None:
+        raise PermissionError(13, "Permission denied", str(self), missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with pytest.raises(RecoveryError, match="cannot be removed: Permission denied"):
+        step.encode(Part(LARGE))
+
+
 def test_a_log_writes_each_row_a_few_times_only(tmp_path):
     """A hundred snapshots of a growing log write some seven times its size, not fifty times, and give it back whole."""
     step, log = StepState(tmp_path), EventLog("time")
