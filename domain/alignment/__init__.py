@@ -1,0 +1,1 @@
+"""Capacity kept in step with demand: capacity forecast, gap, setpoints, shedding."""
