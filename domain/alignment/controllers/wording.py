@@ -1,0 +1,70 @@
+"""Names of controllers and reasons of setpoints, in words."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+from domain.alignment.controllers.guards import Guards
+from domain.alignment.controllers.load import Aims, Load
+from domain.alignment.controllers.reading import Held, Memory, Reading
+
+
+def named(kind: str, version: int, config: Any) -> str:
+    """Kind, version and all parameters of a configuration.
+
+    >>> named("held", 1, Guards())
+    'held@1(hysteresis=1.5,dwell=6,rate=4)'
+    """
+    return f"{kind}@{version}({','.join(_parameters(config))})"
+
+
+def _parameters(config: Any) -> list[str]:
+    told: list[str] = []
+    for part in fields(config):
+        value = getattr(config, part.name)
+        told += _parameters(value) if is_dataclass(value) else [f"{part.name}={_told(value)}"]
+    return told
+
+
+def _told(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+
+
+_HOLDING: Final[dict[Held, str]] = {
+    "": "",
+    "dead_zone": ", and the {last} sent last are near enough while the backlog is so near to what is aimed at",
+    "hysteresis": ", which is no further than {hysteresis:g} from the {last} sent last",
+    "dwell": ", but it went {way} {since} intervals ago and does not turn round before {dwell}: {last} stay",
+    "rate": ", but it moves by {rate} an interval at most, and {last} were sent last",
+    "limit": ", but the limits are {low} and {high}",
+    "unknown_rate": "",
+    "unsolved": "",
+}
+
+
+def reason(
+    zone: Load, reading: Reading, memory: Memory, aims: Aims, guards: Guards, wanted: float, robots: int, held: Held
+) -> str:
+    """Why this setpoint: demand, backlog, robots wanted, and what kept it from being those."""
+    unit = zone.per_interval
+    holding = _HOLDING[held].format(
+        last=reading.last,
+        hysteresis=guards.hysteresis,
+        way="up" if memory.direction > 0 else "down",
+        since=memory.since,
+        dwell=guards.dwell,
+        rate=guards.rate,
+        low=reading.low,
+        high=reading.high,
+    )
+    return (
+        f"{robots} robots: a demand of {reading.demand:.6g} an hour keeps {zone.demand:.4g} busy, which at "
+        f"{aims.utilisation:.0%} utilisation are {zone.feed_forward:.4g}; the backlog of {reading.backlog:.6g} will be "
+        f"{zone.expected * unit:.6g} when this takes effect, {_against(zone)} the {zone.target * unit:.4g} "
+        f"give or take {zone.dead_zone * unit:.4g} aimed at; {wanted:.4g} are wanted{holding}."
+    )
+
+
+def _against(zone: Load) -> str:
+    return "above" if zone.error > 0 else "below" if zone.error < 0 else "within"
