@@ -1,0 +1,172 @@
+"""Work that arrives in zones, estimated online: for zones that have no forecast of demand.
+
+Work W of a time t has mean r t and variance s r t, with r units per hour and a scatter s in units: a Poisson stream
+of tasks of one size has s = that size; tasks of several sizes, in batches, or at an uneven rate, more. Evidence on r
+weighs half after half an hour, as demand changes through the day; s is measured over blocks of 15 minutes and weighs
+half after half a day. Under weights w the sample is worth m = (sum w t)^2 / sum w^2 t hours, so the variance of r is
+s r / m; a zone in which nothing arrived might yet have seen one arrival, which is added to r there.
+
+Time in which nothing arrived counts from a zone's first window on: no rows are no arrivals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from domain.alignment.availability import HOUR_US
+from domain.alignment.fleet import Schema
+from domain.alignment.tallies import ZONE, Float64, Int64, Tallies, shrunk
+from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.versions import demand_version
+from domain.streaming.watermark import BEGINNING
+
+ARRIVAL_SCHEMA: Final[Schema] = {
+    "site": pl.String,
+    "zone": pl.String,
+    "rate": pl.Float64,
+    "variance": pl.Float64,
+    "rate_variance": pl.Float64,
+}
+"""Work units per hour, variance of the work of an hour at that rate, and variance of the rate itself."""
+DEMAND_SCHEMA: Final[Schema] = {
+    "site": pl.String,
+    "zone": pl.String,
+    "horizon_us": pl.Int64,
+    "mean": pl.Float64,
+    "variance": pl.Float64,
+}
+"""Work units demanded within a horizon: mean and variance."""
+
+MODEL: Final = "discounted-gamma-poisson@1(half_life_h=0.5,scatter_half_life_h=12,block_h=0.25)"
+
+_STATE_VERSION = 1
+_RATE = ("work", "hours", "squared_h")
+_BLOCK = ("block_work", "block_expected", "block_h")
+_SCATTER = ("blocks", "scatter")
+_HALF_LIFE_H, _SCATTER_HALF_LIFE_H, _BLOCK_H = 0.5, 12.0, 0.25
+_OUTLIER = 25.0
+
+
+class Arrivals:
+    """Learns the work that arrives per zone from windows, one after the other."""
+
+    def __init__(self, window_us: int) -> None:
+        self._window = window_us
+        self._last = BEGINNING
+        self._zones = Tallies((*_RATE, *_BLOCK, *_SCATTER))
+
+    def learn(self, window_start: int, flows: pl.DataFrame) -> None:
+        """Take in a final window, later than those before (else ValueError).
+
+        `flows`: `site`, `zone`, `created_micro` (Int64, millionths of a work unit), one row per zone.
+        """
+        if window_start <= self._last:
+            raise ValueError(f"window {window_start} was learned before, or a later one")
+        passed = (window_start - self._last) / HOUR_US if self._last > BEGINNING else 0.0
+        hours = self._window / HOUR_US
+        self._pass_time(max(passed - hours, 0.0), np.zeros(len(self._zones)))
+        self._last = window_start
+        rows = flows.drop_nulls(ZONE).sort(ZONE)
+        zone = self._zones.zones(rows, self._until)
+        self._pass_time(hours, self._work(zone, rows))
+
+    def _work(self, zone: Int64, rows: pl.DataFrame) -> Float64:
+        work = rows["created_micro"].to_numpy() / 1e6
+        return np.bincount(zone, work, minlength=len(self._zones)).astype(np.float64)
+
+    @property
+    def _until(self) -> int:
+        return self._last + self._window
+
+    def _pass_time(self, hours: float, work: Float64) -> None:
+        """Some time in all zones, and the work that arrived in it."""
+        if hours <= 0 or not len(self._zones):
+            return
+        zones, every = self._zones, np.arange(len(self._zones))
+        kept = 0.5 ** (hours / _HALF_LIFE_H)
+        zones.age({"work": kept, "hours": kept, "squared_h": kept * kept})
+        zones.age(dict.fromkeys(_SCATTER, 0.5 ** (hours / _SCATTER_HALF_LIFE_H)))
+        # Of a long stretch the later part weighs more: the integral of the weight over it.
+        decay = np.log(2.0) / _HALF_LIFE_H
+        weighed, squared = (-np.expm1(-n * decay * hours) / (n * decay) for n in (1, 2))
+        before = zones["hours"] > 0
+        expected = np.where(before, self._rate() * hours, work)
+        zones.add(every, work=work, hours=weighed, squared_h=squared)
+        zones.add(every, block_work=work, block_expected=expected, block_h=hours)
+        self._close_blocks()
+
+    def _close_blocks(self) -> None:
+        zones = self._zones
+        due = np.flatnonzero(zones["block_h"] >= _BLOCK_H - 1e-9)
+        expected = zones["block_expected"][due]
+        # The rate expected was itself estimated, from the hours before.
+        spread = expected * (1 + zones["block_h"][due] / np.maximum(self._known_hours()[due], zones["block_h"][due]))
+        error2 = (zones["block_work"][due] - expected) ** 2
+        scatter = np.divide(error2, spread, out=np.zeros_like(spread), where=spread > 0)
+        blocks = zones["blocks"][due]
+        known = np.divide(zones["scatter"][due], blocks, out=np.full(len(due), np.inf), where=zones["scatter"][due] > 0)
+        zones.add(due, blocks=expected > 0, scatter=np.minimum(scatter, _OUTLIER * known))
+        zones.clear(due, *_BLOCK)
+
+    def _rate(self) -> Float64:
+        return _ratio(self._zones["work"], self._zones["hours"])
+
+    def _known_hours(self) -> Float64:
+        return _ratio(self._zones["hours"] ** 2, self._zones["squared_h"])
+
+    def rates(self, now_us: int) -> pl.DataFrame:
+        """Rates at `now_us`, not before the end of the last window, in ARRIVAL_SCHEMA, sorted by zone.
+
+        A rate stays as it is while nothing is heard; the doubt about it grows as its evidence ages.
+        """
+        aged = 0.5 ** (max(now_us - self._until, 0) / HOUR_US / _HALF_LIFE_H) if len(self._zones) else 1.0
+        rate, hours = self._rate(), self._known_hours() * aged
+        scatter = shrunk(self._zones["scatter"], self._zones["blocks"], 1.0, 1.0)
+        least = rate + _ratio(scatter, hours)
+        frame = self._zones.frame().select(ZONE)
+        columns = {"rate": rate, "variance": scatter * least, "rate_variance": _ratio(scatter * least, hours)}
+        return frame.with_columns(pl.Series(n, v, pl.Float64) for n, v in columns.items()).sort(ZONE)
+
+    def forget(self, before_us: int) -> None:
+        """Drop zones without rows since."""
+        self._zones.forget(before_us)
+
+    def snapshot(self) -> bytes:
+        """State as MessagePack of primitives and Arrow bytes."""
+        state = {"version": _STATE_VERSION, "last": self._last, "zones": to_bytes(self._zones.frame())}
+        return msgspec.msgpack.encode(state)
+
+    def restore(self, data: bytes) -> None:
+        """Take up a snapshot; one of another version is refused."""
+        state: dict[str, Any] = msgspec.msgpack.decode(data)
+        demand_version(state["version"], _STATE_VERSION, "the work that arrives")
+        self._last = state["last"]
+        self._zones.restore(from_bytes(state["zones"]))
+
+
+def demand_within(rates: pl.DataFrame, horizons_us: Sequence[int]) -> pl.DataFrame:
+    """Demand in DEMAND_SCHEMA within horizons from rates in ARRIVAL_SCHEMA.
+
+    The variance of the work of a time t is that of the stream, which grows with t, and that of the rate, with t^2.
+    """
+    hours = pl.col("horizon_us") / HOUR_US
+    horizons = pl.DataFrame({"horizon_us": sorted(set(horizons_us))}, schema={"horizon_us": pl.Int64})
+    return (
+        rates.join(horizons, how="cross")
+        .select(
+            *ZONE,
+            "horizon_us",
+            (pl.col("rate") * hours).alias("mean"),
+            (pl.col("variance") * hours + pl.col("rate_variance") * hours * hours).alias("variance"),
+        )
+        .sort(*ZONE, "horizon_us")
+    )
+
+
+def _ratio(one: Float64, other: Float64) -> Float64:
+    return np.divide(one, other, out=np.zeros_like(one), where=other > 0)

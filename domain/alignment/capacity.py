@@ -1,0 +1,289 @@
+"""Capacity of zones: the work that their robots can do within a horizon, with its uncertainty.
+
+    capacity(h) = rho x sum over robots of (time able to work within h) x (work per busy hour)
+
+for robots that are never short of work. A robot stays in its zone: to move it is a decision, not chance.
+
+Time able to work is foreseen robot by robot: charging as a cycle of known lengths whose phase is uncertain (five
+points of a normal distribution stand for it), failures as a chain of two states between charges (`availability`).
+Means and variances of robots add up to those of a zone. Its time is then a share of what it were without failures, Beta
+with these moments, which is right for one robot that is up or down as for hundreds. The zone's rate is Gamma, and so is
+the work done in a given time.
+
+Sources: Trivedi, Probability and Statistics with Reliability, Queuing, and Computer Science Applications, chapter 8
+(interval availability of a two-state chain); Abramowitz and Stegun 25.4.46 (Gauss-Hermite).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.polynomial.hermite_e import hermegauss
+
+from domain.alignment.availability import HOUR_US, UNHEARD_US, down_time, lost_for_good
+from domain.alignment.chance import generator
+from domain.alignment.charging import charged_by
+from domain.alignment.fleet import ABLE, CHARGING, LOST_SHARE, Schema
+from domain.alignment.tallies import ZONE, Float64, Int64
+
+QUANTILES: Final = {"lo95": 0.025, "lo80": 0.1, "median": 0.5, "hi80": 0.9, "hi95": 0.975}
+CAPACITY_SCHEMA: Final[Schema] = {
+    "site": pl.String,
+    "zone": pl.String,
+    "horizon_us": pl.Int64,
+    "robots": pl.Int64,
+    "up": pl.Int64,
+    "availability": pl.Float64,
+    "rate": pl.Float64,
+    "mean": pl.Float64,
+    **dict.fromkeys(QUANTILES, pl.Float64),
+}
+"""Per zone and horizon: robots known, those able to work now, mean share of their time in which they will be; `rate`,
+work units per busy robot-hour; mean and quantiles of the work units that the zone can do."""
+
+_STEPS = 32
+_NODES, _WEIGHTS = hermegauss(5)
+_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
+_PLACES = np.cumsum(_WEIGHTS) - _WEIGHTS / 2
+_MOST_SCATTERED = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityConfig:
+    """Utilisation at which capacity ends, and number of random draws for the quantiles."""
+
+    utilisation: float = 0.9
+    draws: int = 1000
+
+    def __post_init__(self) -> None:
+        if not 0 < self.utilisation <= 1 or self.draws < 1:
+            raise ValueError(f"utilisation must lie above 0 and not above 1, draws must be 1 or more: {self}")
+
+    def __str__(self) -> str:
+        return f"interval-availability@1(utilisation={self.utilisation:g},draws={self.draws})"
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Capacity as random draws.
+
+    `zones` has the columns of CAPACITY_SCHEMA up to `mean`, sorted by site, zone and horizon; `work` (rows, draws) is
+    in work units.
+    """
+
+    now_us: int
+    zones: pl.DataFrame
+    work: Float64
+
+    def forecast(self) -> pl.DataFrame:
+        """The draws' quantiles, in CAPACITY_SCHEMA."""
+        quantiles = np.quantile(self.work, list(QUANTILES.values()), axis=1) if self.zones.height else np.zeros((5, 0))
+        columns = [pl.Series(name, values) for name, values in zip(QUANTILES, quantiles, strict=True)]
+        return self.zones.with_columns(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Robots:
+    """Columns of ROBOT_SCHEMA as arrays; times in hours from now."""
+
+    able: np.ndarray
+    charging: np.ndarray
+    down: Float64
+    """Hours for which it has been down."""
+    battery: Float64
+    columns: dict[str, Float64]
+
+    def __getitem__(self, name: str) -> Float64:
+        return self.columns[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Time:
+    """Hours able to work within a horizon by robot: mean, variance, the most there can be, and the mean lost."""
+
+    mean: Float64
+    variance: Float64
+    most: Float64
+    lost: Float64
+    lost_anew: Float64
+
+
+def forecast(
+    robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: CapacityConfig | None = None
+) -> pl.DataFrame:
+    """Capacity in CAPACITY_SCHEMA of robots in ROBOT_SCHEMA (further columns do not matter), see `draw`."""
+    return draw(robots, now_us, horizons_us, config).forecast()
+
+
+def draw(robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: CapacityConfig | None = None) -> Draws:
+    """Capacity from `now_us` on, by zone and horizon (us, above 0), of robots in ROBOT_SCHEMA.
+
+    A zone's random numbers depend on its site, name and time only.
+    """
+    config = config or CapacityConfig()
+    if any(horizon <= 0 for horizon in horizons_us):
+        raise ValueError(f"horizons must be longer than 0: {list(horizons_us)}")
+    horizons = sorted(set(horizons_us))
+    rows = robots.sort("site", "zone", "robot")
+    keys = rows.select(ZONE).unique(maintain_order=True)
+    zone = (rows.select(pl.struct(ZONE).rank("dense")).to_series().to_numpy() - 1).astype(np.int64)
+    state = _state(rows, now_us)
+    parts = [_moments(zone, state, _time(state, horizon / HOUR_US), horizon / HOUR_US) for horizon in horizons]
+    able = np.bincount(zone, state.able, minlength=keys.height).astype(np.int64)
+    frames, work = [], []
+    for place, (site, name) in enumerate(keys.iter_rows()):
+        here = {column: np.array([part[column][place] for part in parts]) for column in (parts[0] if parts else {})}
+        frames.append(_frame(site, name, horizons, int(able[place]), here, config.utilisation))
+        work.append(config.utilisation * _work(generator("capacity", site, name, now_us), here, config.draws))
+    zones = pl.DataFrame(schema={n: t for n, t in CAPACITY_SCHEMA.items() if n not in QUANTILES})
+    return Draws(now_us, pl.concat([zones, *frames]), np.concatenate([np.zeros((0, config.draws)), *work]))
+
+
+def _state(rows: pl.DataFrame, now_us: int) -> _Robots:
+    silent = now_us - rows["seen_us"].to_numpy() > UNHEARD_US
+    able = rows["mode"].is_in(ABLE).fill_null(value=False).to_numpy() & ~silent
+    charging = (rows["mode"] == CHARGING).fill_null(value=False).to_numpy() & ~silent
+    # A robot that fell silent while it worked failed then; one that was down before has been since.
+    since = np.where(rows["mode"].is_in([*ABLE, CHARGING]).to_numpy(), rows["seen_us"], rows["since_us"])
+    battery = rows["battery"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return _Robots(
+        able=able,
+        charging=charging,
+        down=np.where(able | charging, 0.0, np.maximum(now_us - since, 0) / HOUR_US),
+        battery=battery,
+        columns={name: rows[name].to_numpy() for name in _FORECAST},
+    )
+
+
+_FORECAST = (
+    *("rate", "rate_doubt", "zone_doubt", "scatter", "failure_rate", "failures", "repair_rate", "repairs"),
+    *("drain", "charge", "low", "high", "level_variance"),
+)
+
+
+def _time(robots: _Robots, horizon: float) -> _Time:
+    """Time able to work within a horizon (hours)."""
+    down = ~(robots.able | robots.charging)
+    edges = np.linspace(0.0, horizon, _STEPS + 1)
+    start, charging, period = (values[..., None] for values in _cycle(robots, horizon))
+    step = horizon / _STEPS
+    working = 1 - np.diff(charged_by(edges, start, charging, period), axis=-1) / step
+    failures, repairs = robots["failure_rate"][:, None], robots["repair_rate"][:, None]
+    lost, variance = down_time(
+        np.broadcast_to(down[:, None] * 1.0, working.shape[:-1]), working, step, failures, repairs
+    )
+    most = working.sum(axis=-1) * step
+    time = np.maximum(most - lost, 0.0)
+    mean = time @ _WEIGHTS
+    spread = variance @ _WEIGHTS + np.square(time - mean[:, None]) @ _WEIGHTS
+    back = 1 - np.where(down, lost_for_good(robots["repair_rate"], robots.down, LOST_SHARE), 0.0)
+    away = robots["failure_rate"] + robots["repair_rate"]
+    outage = down * -np.expm1(-away * horizon) / away
+    most = most.max(axis=-1)
+    return _Time(
+        mean=back * mean,
+        variance=back * spread + back * (1 - back) * mean**2,
+        most=most,
+        lost=back * (lost @ _WEIGHTS),
+        lost_anew=back * np.maximum(lost @ _WEIGHTS - outage, 0.0),
+    )
+
+
+def _cycle(robots: _Robots, horizon: float) -> tuple[Float64, Float64, Float64]:
+    """When each robot (rows) goes to charge at each point of its uncertain phase; time to charge, and of a cycle."""
+    drain, charge, low, high = (robots[name] for name in ("drain", "charge", "low", "high"))
+    slowed = 1 + robots["failure_rate"] / robots["repair_rate"]
+    charging, working = (high - low) / charge, (high - low) / drain * slowed
+    period = charging + working
+    down = ~(robots.able | robots.charging)
+    repair = down / robots["repair_rate"]
+    left = np.maximum(robots.battery - low, 0.0) / drain * slowed + repair
+    plugged = np.clip((high - robots.battery) / charge, 0.0, charging)
+    start = np.where(robots.charging, plugged - charging, left)
+    levels = robots["level_variance"] * (1 / charge**2 + np.where(robots.charging, 0.0, 1 / drain**2))
+    outages = 2 * robots["failure_rate"] / robots["repair_rate"] ** 2
+    anew = robots["level_variance"] * (1 / charge**2 + 1 / drain**2) + outages * working
+    spread = np.sqrt(levels + repair**2 + outages * np.clip(start, 0.0, horizon) + anew * horizon / period)
+    shifted = start[:, None] + spread[:, None] * _NODES
+    shifted = np.where(robots.charging[:, None], np.maximum(shifted, -charging[:, None]), np.maximum(shifted, 0.0))
+    # Nothing is known of the phase of a robot that does not tell its charge.
+    anywhere = np.where(robots.charging, -charging, working)[:, None] * _PLACES
+    shifted = np.where(np.isnan(robots.battery)[:, None], anywhere, shifted)
+    return shifted, charging[:, None], period[:, None]
+
+
+def _moments(zone: Int64, robots: _Robots, time: _Time, horizon: float) -> dict[str, Float64]:
+    """By zone: moments of the work of an uncertain time, and of what makes it uncertain besides."""
+
+    def total(values: Float64) -> Float64:
+        return np.bincount(zone, values).astype(np.float64)
+
+    rate = robots["rate"]
+    count = total(np.ones_like(rate))
+    mean, hours = total(rate * time.mean), total(time.mean)
+    # Failures and repairs of a zone are as uncertain for all its robots together.
+    shared = total(rate * time.lost_anew) ** 2 / _first(zone, robots["failures"])
+    shared += total(rate * time.lost) ** 2 / _first(zone, robots["repairs"])
+    own = total((rate * time.mean) ** 2 * robots["rate_doubt"])
+    known = np.divide(own, mean**2, out=np.zeros_like(own), where=mean > 0)
+    return {
+        "robots": count,
+        "availability": hours / (count * horizon),
+        "rate": np.divide(mean, hours, out=total(rate) / count, where=hours > 0),
+        "mean": mean,
+        "variance": total(rate**2 * time.variance) + shared,
+        "most": total(rate * time.most),
+        "doubt": known + _first(zone, robots["zone_doubt"]),
+        "scatter": _first(zone, robots["scatter"]),
+    }
+
+
+def _first(zone: Int64, values: Float64) -> Float64:
+    """A zone's value, which all its robots have; `zone` is sorted."""
+    return values[np.flatnonzero(np.diff(zone, prepend=-1))]
+
+
+def _work(rng: np.random.Generator, zone: dict[str, Float64], draws: int) -> Float64:
+    """Work of a zone by horizon (horizons, draws) if robots were never idle."""
+    doubt = zone["doubt"][0] if len(zone["doubt"]) else 0.0
+    # What is not known of the rate is the same for all horizons.
+    factor = rng.gamma(1 / doubt, doubt, draws) if doubt > 0 else np.ones(draws)
+    rows = []
+    for mean, variance, most, scatter in zip(
+        *(zone[name].tolist() for name in ("mean", "variance", "most", "scatter")), strict=True
+    ):
+        work = _share(rng, mean, variance, most, draws) * factor
+        rows.append(rng.gamma(work / scatter, scatter) if scatter > 0 else work)
+    return np.array(rows)
+
+
+def _share(rng: np.random.Generator, mean: float, variance: float, most: float, draws: int) -> Float64:
+    """Beta draws between 0 and `most` with a mean and variance."""
+    if mean <= 0 or most <= 0:
+        return np.zeros(draws)
+    share = min(mean / most, 1.0)
+    scattered = min(variance / most**2, _MOST_SCATTERED * share * (1 - share))
+    if scattered <= 0 or not math.isfinite(size := share * (1 - share) / scattered - 1):
+        return np.full(draws, mean)
+    return most * rng.beta(share * size, (1 - share) * size, draws)
+
+
+def _frame(
+    site: str, zone: str, horizons: list[int], up: int, values: dict[str, Float64], utilisation: float
+) -> pl.DataFrame:
+    columns = {
+        "site": [site] * len(horizons),
+        "zone": [zone] * len(horizons),
+        "horizon_us": horizons,
+        "robots": values["robots"].astype(np.int64),
+        "up": [up] * len(horizons),
+        "availability": values["availability"],
+        "rate": values["rate"],
+        "mean": utilisation * values["mean"],
+    }
+    return pl.DataFrame(columns, schema={n: t for n, t in CAPACITY_SCHEMA.items() if n in columns})
