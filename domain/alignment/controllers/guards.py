@@ -1,17 +1,19 @@
 """From the robots wanted to the setpoint: what keeps a setpoint from following every whim of a model.
 
-In this order, on what was sent last:
+In this order, each against the setpoint sent last:
 
-1. Hysteresis: it stays until the robots wanted are further away than so many robots.
-2. Dwell: it does not turn round until so many intervals after its last change. It may go on in the same direction.
-3. Rate: it moves by so many robots an interval at most.
-4. Limit: it lies between the least and the most robots, at once, whatever the others say.
+1. Hysteresis: it stays until the robots wanted are further away than a band. A move stops half a band short of them,
+   because noise that has carried them out carries them back.
+2. Turn: where it would turn round, the band is `turn` times as wide.
+3. Dwell: it does not turn round until `dwell` intervals after its last move. It may go on in the same direction.
+4. Rate: it moves by `rate` an interval at most.
+5. Limit: it lies between the least and the most robots, at once, whatever the others say.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
 
 from domain.alignment.controllers.reading import Held, Memory, Reading, Setting
 
@@ -21,38 +23,57 @@ class Guards:
     """Bounds on the moves of a setpoint. ValueError where one makes no sense."""
 
     hysteresis: float = 1.5
-    """Robots."""
+    """Robots, at least."""
+    noise_band: float = 0.4
+    """Robots per robot-interval of dead zone: the band of a zone so large that its noise is more than `hysteresis`."""
+    turn: float = 5 / 3
+    """Times the band, to turn round."""
     dwell: int = 6
     """Intervals."""
     rate: int = 4
-    """Robots an interval."""
+    """Robots an interval. The default is for zones of some 25 robots."""
 
     def __post_init__(self) -> None:
-        if not (self.hysteresis >= 0 and self.dwell >= 0 and self.rate >= 1):
-            raise ValueError(f"hysteresis and dwell are at least 0 and the rate at least 1: {self}")
+        if not (0 <= self.hysteresis < inf and 0 <= self.noise_band < inf and 1 <= self.turn < inf):
+            raise ValueError(f"hysteresis and noise band are finite and at least 0, turn at least 1: {self}")
+        if not (self.dwell >= 0 and self.rate >= 1):
+            raise ValueError(f"the dwell is at least 0 and the rate at least 1: {self}")
+
+    def band(self, dead_zone: float, turns: bool) -> float:
+        """How far the robots wanted may be from the setpoint before it moves, in robots."""
+        return max(self.hysteresis, self.noise_band * dead_zone) * (self.turn if turns else 1.0)
 
 
-def guarded(wanted: float, reading: Reading, memory: Memory, guards: Guards) -> tuple[int, Held]:
-    """The setpoint, and which guard, if any, kept it from being the robots wanted (the last that did)."""
-    last, held = reading.last, _none()
-    goal = whole(wanted)
-    step = goal - last
-    if abs(wanted - last) <= guards.hysteresis:
-        step, held = 0, "hysteresis" if step else held
-    elif step * memory.direction < 0 and memory.since < guards.dwell:
-        step, held = 0, "dwell"
-    elif abs(step) > guards.rate:
-        step, held = guards.rate if step > 0 else -guards.rate, "rate"
-    robots = min(max(last + step, reading.low), reading.high)
-    return robots, "limit" if robots != last + step else held
+def turns(wanted: float, reading: Reading, memory: Memory) -> bool:
+    """Whether a move towards the robots wanted goes against the last one."""
+    return (wanted - reading.last) * memory.direction < 0
 
 
-def remembered(memory: Memory, reading: Reading, robots: int, integral: float = 0.0) -> Memory:
+def guarded(wanted: float, dead_zone: float, reading: Reading, memory: Memory, guards: Guards) -> tuple[int, Held]:
+    """The setpoint, and which guard, if any, kept it from the robots wanted (the last that did)."""
+    step, held = _step(wanted, dead_zone, reading, memory, guards)
+    robots = min(max(reading.last + step, reading.low), reading.high)
+    return robots, held if robots == reading.last + step else "limit"
+
+
+def _step(wanted: float, dead_zone: float, reading: Reading, memory: Memory, guards: Guards) -> tuple[int, Held]:
+    """The move, before limits."""
+    off, back = wanted - reading.last, turns(wanted, reading, memory)
+    way = 1 if off > 0 else -1
+    if abs(off) <= guards.band(dead_zone, back):
+        return 0, "hysteresis"
+    if back and memory.since < guards.dwell:
+        return 0, "dwell"
+    step = max(1, floor(abs(off) - guards.band(dead_zone, turns=False) / 2 + 0.5))
+    return (way * step, "") if step <= guards.rate else (way * guards.rate, "rate")
+
+
+def remembered(memory: Memory, reading: Reading, robots: int, demand: float | None, integral: float) -> Memory:
     """Memory after a setpoint."""
     step = robots - reading.last
     if step:
-        return Memory(integral, 1 if step > 0 else -1, 1)
-    return Memory(integral, memory.direction, memory.since + 1)
+        return Memory(demand, integral, 1 if step > 0 else -1, 1)
+    return Memory(demand, integral, memory.direction, memory.since + 1)
 
 
 def stay(reading: Reading, memory: Memory) -> tuple[Setting, Memory]:
@@ -61,13 +82,4 @@ def stay(reading: Reading, memory: Memory) -> tuple[Setting, Memory]:
     bounds = "" if robots == reading.last else f", within the limits {reading.low} and {reading.high}"
     reason = f"{robots} robots: how much a robot does is not known, so the {reading.last} sent last stay{bounds}."
     setting = Setting(robots, float(reading.last), 0.0, 0.0, 0.0, "unknown_rate", reason)
-    return setting, remembered(memory, reading, robots, memory.integral)
-
-
-def whole(robots: float) -> int:
-    """The nearest whole number of robots, the larger of two."""
-    return floor(robots + 0.5)
-
-
-def _none() -> Held:
-    return ""
+    return setting, remembered(memory, reading, robots, memory.demand, memory.integral)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-from domain.alignment.controllers.reading import Reading
+from domain.alignment.controllers.reading import Memory, Reading
 
 _MOST: Final = 1e9
 """Robots, or robot-intervals: far beyond any fleet, near enough for differences to stay numbers."""
@@ -29,6 +29,8 @@ class Aims:
     """Share of their time that robots are planned to be busy."""
     target: float = 0.2
     """Backlog aimed at, over the demand of an interval."""
+    smoothing: float = 0.5
+    """Weight of the newest demand in the one that is acted on; the rest is that of the interval before."""
     noise: float = 2.0
     """Half-width of the dead zone about that target: the root of so many variances of an interval's demand."""
 
@@ -37,8 +39,8 @@ class Aims:
             raise ValueError(
                 f"an interval above 0, a delay of at least 0 and a utilisation in (0, 1] are needed: {self}"
             )
-        if not (0 <= self.target < _MOST and 0 <= self.noise < _MOST):
-            raise ValueError(f"target and noise are finite and at least 0: {self}")
+        if not (0 <= self.target < _MOST and 0 <= self.noise < _MOST and 0 < self.smoothing <= 1):
+            raise ValueError(f"target and noise are finite and at least 0, smoothing is in (0, 1]: {self}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Load:
     """What lies on a zone: demand and feed-forward in robots, the rest in robot-intervals."""
 
     demand: float
+    """Smoothed."""
     feed_forward: float
     """Robots that do it at the utilisation planned for."""
     backlog: float
@@ -68,10 +71,11 @@ class Load:
         return max(0.0, self.deviation - self.dead_zone) + min(0.0, self.deviation + self.dead_zone)
 
 
-def load(reading: Reading, aims: Aims) -> Load | None:
+def load(reading: Reading, memory: Memory, aims: Aims) -> Load | None:
     """The load of a reading, or None where nothing is known of the rate.
 
-    >>> zone = load(Reading(demand=828, backlog=60, rate=36, robots=25, pending=(), low=0, high=60), Aims())
+    >>> from domain.alignment.controllers.reading import fresh
+    >>> zone = load(Reading(demand=828, backlog=60, rate=36, robots=25, pending=(), low=0, high=60), fresh(), Aims())
     >>> zone.demand, round(zone.feed_forward, 1), zone.backlog, zone.expected, round(zone.error, 1)
     (23.0, 25.6, 20.0, 16.0, 7.5)
     """
@@ -79,6 +83,8 @@ def load(reading: Reading, aims: Aims) -> Load | None:
     if per_interval <= 0:
         return None
     demand = _ratio(reading.demand, reading.rate)
+    if memory.demand is not None:
+        demand = memory.demand + aims.smoothing * (demand - memory.demand)
     backlog = expected = _ratio(reading.backlog, per_interval)
     for robots in _in_force(reading, aims.delay):
         expected = max(0.0, expected + demand - robots)

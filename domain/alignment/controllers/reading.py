@@ -74,6 +74,8 @@ class Setting:
 class Memory(msgspec.Struct, frozen=True):
     """What a controller carries from one interval of a zone to the next; primitives only."""
 
+    demand: float | None = None
+    """Robots that the demand keeps busy, smoothed; None before the first reading."""
     integral: float = 0.0
     """Robots."""
     direction: int = 0

@@ -5,7 +5,8 @@
 in robots and intervals (`load`), with B the backlog expected when the setpoint takes effect (Smith 1957): what was
 sent and is not yet in force has its effect foreseen, so the same backlog is not answered twice. The gain is that of
 Skogestad (2003) for an integrating process whose dead time the predictor has taken out: tc = delay + 1/2, but no less
-than 1, beyond which decisions at whole intervals overshoot.
+than 1, beyond which decisions at whole intervals overshoot. A backlog below the target takes away half the slack of
+the feed-forward at most, or a large fleet would be left with fewer robots than its demand keeps busy.
 
 The optional integral takes out what the feed-forward gets wrong for long, by as much as half of it. It is led back to
 what could be sent where a limit or the rate cuts it off (back-calculation with Tt = tI, Astrom and Hagglund 2006), so
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from domain.alignment.controllers.guards import Guards, guarded, remembered, stay
+from domain.alignment.controllers.guards import Guards, guarded, remembered, stay, turns
 from domain.alignment.controllers.load import Aims, Load, load
 from domain.alignment.controllers.reading import Memory, Reading, Setting
 from domain.alignment.controllers.wording import named, reason
@@ -54,16 +55,18 @@ class SmithController:
 
     def decide(self, reading: Reading, memory: Memory) -> tuple[Setting, Memory]:
         """The setpoint of this interval, and what to remember. While the rate is not known, the last one stays."""
-        config, zone = self.config, load(reading, self.config.aims)
+        config, zone = self.config, load(reading, memory, self.config.aims)
         if zone is None:
             return stay(reading, memory)
         gain = 1 / config.closed_loop
         past = memory.integral if config.integral else 0.0
-        feedback = gain * zone.error
+        feedback = max(gain * zone.error, zone.demand / 2 - zone.feed_forward / 2)
         wanted = zone.feed_forward + feedback + past
-        robots, held = guarded(wanted, reading, memory, config.guards)
+        robots, held = guarded(wanted, zone.dead_zone, reading, memory, config.guards)
         undamped = zone.feed_forward + gain * zone.deviation + past
-        if robots == reading.last and not held and guarded(undamped, reading, memory, config.guards)[0] != robots:
+        if held == "hysteresis" and abs(undamped - reading.last) > config.guards.band(
+            zone.dead_zone, turns(undamped, reading, memory)
+        ):
             held = "dead_zone"
         setting = Setting(
             robots=robots,
@@ -74,7 +77,8 @@ class SmithController:
             held=held,
             reason=reason(zone, reading, memory, config.aims, config.guards, wanted, robots, held),
         )
-        return setting, remembered(memory, reading, robots, self._integral(past, zone, wanted, reading))
+        integral = self._integral(past, zone, wanted, reading)
+        return setting, remembered(memory, reading, robots, zone.demand, integral)
 
     def _integral(self, past: float, zone: Load, wanted: float, reading: Reading) -> float:
         """The integral after this interval, in robots."""

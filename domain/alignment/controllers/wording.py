@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
-from domain.alignment.controllers.guards import Guards
+from domain.alignment.controllers.guards import Guards, turns
 from domain.alignment.controllers.load import Aims, Load
 from domain.alignment.controllers.reading import Held, Memory, Reading
 
@@ -14,7 +14,7 @@ def named(kind: str, version: int, config: Any) -> str:
     """Kind, version and all parameters of a configuration.
 
     >>> named("held", 1, Guards())
-    'held@1(hysteresis=1.5,dwell=6,rate=4)'
+    'held@1(hysteresis=1.5,noise_band=0.4,turn=1.66667,dwell=6,rate=4)'
     """
     return f"{kind}@{version}({','.join(_parameters(config))})"
 
@@ -33,8 +33,8 @@ def _told(value: Any) -> str:
 
 _HOLDING: Final[dict[Held, str]] = {
     "": "",
-    "dead_zone": ", and the {last} sent last are near enough while the backlog is so near to what is aimed at",
-    "hysteresis": ", which is no further than {hysteresis:g} from the {last} sent last",
+    "dead_zone": ", and the {last} sent last stay while the backlog is so near to what is aimed at",
+    "hysteresis": ", which is no further than {band:.4g} from the {last} sent last",
     "dwell": ", but it went {way} {since} intervals ago and does not turn round before {dwell}: {last} stay",
     "rate": ", but it moves by {rate} an interval at most, and {last} were sent last",
     "limit": ", but the limits are {low} and {high}",
@@ -50,7 +50,7 @@ def reason(
     unit = zone.per_interval
     holding = _HOLDING[held].format(
         last=reading.last,
-        hysteresis=guards.hysteresis,
+        band=guards.band(zone.dead_zone, turns(wanted, reading, memory)),
         way="up" if memory.direction > 0 else "down",
         since=memory.since,
         dwell=guards.dwell,
