@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import polars as pl
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.outputs import Sink
 
 from domain.streaming.partition import Stream
 from domain.streaming.watermark import TimeBounds
+from flows.alignment.streams import DEMAND_PLACE
 from flows.estimators import Estimator, Rows
-from flows.kinds import Kind, demand_fields, kind_of
+from flows.feed import Feed
+from flows.kinds import ALIGNMENT, STOCK, Kind, demand_fields, kind_of
 from flows.progress import Told, Watched
 from flows.recovery import PARTS, Run
 from flows.settings import FileSource as FileSettings
@@ -23,7 +27,8 @@ from flows.wiring import Estimates, Input, wire
 from quality.breaker import BreakerRule
 from quality.gate import Gate
 from quality.registration import Registered, register
-from schemas.batch import RawBatch
+from schemas.batch import GatedBatch, RawBatch
+from schemas.outputs import DEMAND
 from schemas.registry import find_contract
 from sinks.lake.catalog import LakeLocation
 from sinks.lake.meta import ContractRecord
@@ -34,8 +39,10 @@ if TYPE_CHECKING:
 
 FLOW = "throughput"
 
-_STOCK = "all:stock"
-"""The step where demand and stock meet, named as no source can be."""
+_STOCK, _ALIGNMENT = "all:stock", "all:alignment"
+"""The steps where streams meet, named as no source can be."""
+
+_Gate = Callable[[RawBatch], GatedBatch]
 
 
 def lake_location(settings: Settings) -> LakeLocation:
@@ -57,26 +64,52 @@ def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told |
 
 
 def _estimates(settings: Settings, inputs: Sequence[Input]) -> list[Estimates]:
-    """A step for each source that is estimated on its own, and one for all that are merged."""
-    alone = [_alone(one, one.kind.estimator) for one in inputs if one.kind.estimator is not None]
-    merged = {one.name: one.stream for one in inputs if one.kind.merged}
-    if not merged:
-        return alone
+    """A step for each source that is estimated on its own, and one for all that meet; who feeds others comes first."""
+    steps = [_alone(one, one.kind.estimator) for one in inputs if one.kind.estimator is not None]
+    stock = {one.name: one.stream for one in inputs if STOCK in one.kind.meets}
+    aligned = {one.name: one.stream for one in inputs if ALIGNMENT in one.kind.meets}
+    if stock:
+        steps.append(_stock(settings, stock, feeds=bool(aligned)))
+    if aligned and settings.alignment is not None:
+        from flows.alignment.estimator import AlignmentEstimator  # noqa: PLC0415 - SciPy takes its time to load
+
+        alignment, time = settings.alignment, settings.time
+        steps.append(
+            Estimates(
+                _ALIGNMENT,
+                tuple(aligned),
+                lambda: AlignmentEstimator(alignment, time, aligned),
+                TimeBounds(_us(time.window_s), _us(time.disorder_s), 0),
+            )
+        )
+    return steps
+
+
+def _stock(settings: Settings, streams: dict[str, Stream], *, feeds: bool) -> Estimates:
     from flows.stock.estimator import StockEstimator  # noqa: PLC0415 - River and SciPy take seconds to load
 
-    return [*alone, Estimates(_STOCK, tuple(merged), lambda: StockEstimator(settings.stock, merged))]
+    chosen, alignment = settings.stock, settings.alignment
+    feed = None
+    if feeds and alignment is not None:
+        lag, window = _us(alignment.demand_lag_s), _us(settings.time.window_s)
+        feed = Feed(_ALIGNMENT, DEMAND_PLACE, DEMAND, "bucket_end", lag, window)
+    bounds = TimeBounds(_us(chosen.window_s), _us(chosen.disorder_s), 0)
+    estimator = lambda: StockEstimator(chosen, streams, answers_all=alignment is None)  # noqa: E731
+    return Estimates(_STOCK, tuple(streams), estimator, bounds, to_the_last=True, feed=feed)
 
 
 def _alone(one: Input, estimator: Callable[[int, str], Estimator]) -> Estimates:
-    return Estimates(one.name, (one.name,), lambda: estimator(one.stream.bounds.window_us, one.stream.contract))
+    bounds = one.stream.bounds
+    return Estimates(one.name, (one.name,), lambda: estimator(bounds.window_us, one.stream.contract), bounds)
 
 
 def _bounds(settings: Settings, kind: Kind) -> tuple[TimeBounds, int]:
     """Time bounds of a kind, and how long its ids are remembered in microseconds."""
-    if kind.merged:
-        stock = settings.stock
+    stock, time = settings.stock, settings.time
+    if kind.meets == {STOCK}:
         return TimeBounds(_us(stock.window_s), _us(stock.disorder_s), 0), _us(stock.dedupe_s)
-    time = settings.time
+    if kind.books and kind.estimator is None:  # what comes late is booked when it comes: nobody need wait for it
+        return TimeBounds(_us(time.window_s), _us(time.disorder_s), 0), _us(stock.dedupe_s)
     return TimeBounds(_us(time.window_s), _us(time.disorder_s), _us(time.lateness_s)), _us(time.dedupe_s)
 
 
@@ -84,7 +117,7 @@ def _input(
     name: str, settings: Settings, registered: Registered, run: Run, audit: Audit | None, told: Told | None
 ) -> Input:
     contract = registered.contract
-    kind = kind_of(contract.key, name)
+    kind = kind_of(contract.key, name, aligned=settings.alignment is not None)
     demand_fields(contract)
     valves = Valves(settings.breaker.pause_s)
     source, partitions, key = _source(name, settings, run, valves, told)
@@ -96,7 +129,7 @@ def _input(
         columns=kind.columns,
         bounds=bounds,
         dedupe_us=dedupe_us,
-        carries=kind.merged,
+        carries=kind.carries,
         books=kind.books,
     )
     gate = Gate(registered, tuple({*kind.columns, *contract.idempotency_key}))
@@ -106,12 +139,25 @@ def _input(
         partitions=partitions,
         key=key,
         kind=kind,
-        gate=audit.gate(gate, registered, key) if audit else gate,
+        gate=_filled(audit.gate(gate, registered, key) if audit else gate, kind, registered),
         stream=spec,
         valves=valves,
         breaker=BreakerRule(settings.breaker.block_rows, settings.breaker.ratio, settings.breaker.leap),
         idle_polls=max(1, round(settings.time.idle_after_s)),
     )
+
+
+def _filled(gate: _Gate, kind: Kind, registered: Registered) -> _Gate:
+    """A gate whose good rows have null columns where the contract is of a version before them."""
+    absent = [pl.lit(None, kind.columns[n]).alias(n) for n in sorted(kind.newer - {*registered.contract.field_names})]
+    if not absent:
+        return gate
+
+    def filled(raw: RawBatch) -> GatedBatch:
+        batch = gate(raw)
+        return replace(batch, good=batch.good.with_columns(absent))
+
+    return filled
 
 
 def _source(

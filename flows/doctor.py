@@ -64,7 +64,7 @@ def _contracts(settings: Settings) -> str:
     keys = sorted({source.contract for source in settings.sources.values()})
     in_use = [register(find_contract(key, settings.contracts)) for key in keys]
     for name, source in settings.sources.items():
-        kind_of(source.contract, name)
+        kind_of(source.contract, name, aligned=settings.alignment is not None)
     for known in in_use:
         demand_fields(known.contract)
     return ", ".join(f"{known.contract.key} ({len(known.rules)} rules)" for known in in_use) or "none in use"

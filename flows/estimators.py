@@ -7,12 +7,15 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from domain.streaming.partition import VALID
 from domain.streaming.timeline import Release, Stage
+from domain.streaming.windows import TIME
 from domain.throughput.estimates import ThroughputEstimator
 from domain.throughput.levels import levels
 from domain.throughput.rate import RateModel
 from domain.throughput.service_time import ServiceModel, ServiceTimeEstimator
 from domain.throughput.stages import Stages
+from domain.throughput.task_windows import reduced
 from flows.signals import split_signal
 from schemas.outputs import SERVICE_TIME, SIGNAL, THROUGHPUT, Output
 
@@ -98,8 +101,19 @@ def _split(release: Release) -> pl.DataFrame:
     return together.filter(together.is_duplicated()).unique() if len(parts) > 1 else together.clear()
 
 
+def in_time(rows: pl.DataFrame) -> pl.DataFrame:
+    """Carried rows without those that were booked late."""
+    return rows.filter(pl.col(VALID) == pl.col(TIME).to_physical())
+
+
 class TaskEstimator(StagedEstimator):
     """Service times of zones from windows of task."""
 
-    def __init__(self, window_us: int, contract: str) -> None:
-        super().__init__(SERVICE_TIME, ServiceTimeEstimator(ServiceModel(), window_us, contract), pl.concat)
+    def __init__(self, window_us: int, contract: str, *, whole: bool = False) -> None:
+        """`whole`: windows hold task rows as they came, those booked late too, not the rows of `TaskWindows`."""
+
+        def rows(partials: Sequence[pl.DataFrame]) -> pl.DataFrame:
+            together = pl.concat(partials)
+            return reduced(in_time(together), window_us) if whole else together
+
+        super().__init__(SERVICE_TIME, ServiceTimeEstimator(ServiceModel(), window_us, contract), rows)

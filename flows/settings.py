@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from flows.alignment.sections import Alignment
 from flows.setting_sections import (
     AuditSettings,
     BreakerSettings,
@@ -33,6 +34,7 @@ from schemas.errors import SettingsError
 
 __all__ = [
     "ENV_PREFIX",
+    "Alignment",
     "AuditSettings",
     "BreakerSettings",
     "FileSource",
@@ -67,6 +69,7 @@ class Settings(Section):
     sources: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")], Source] = Field(default_factory=dict)
     time: Time = Time()
     stock: Stock = Stock()
+    alignment: Alignment | None = None
     breaker: BreakerSettings = BreakerSettings()
     audit: AuditSettings = AuditSettings()
     workers: int = Field(default=1, ge=1, description="worker threads of the engine")
@@ -86,7 +89,16 @@ class Settings(Section):
         on_kafka = [name for name, s in self.sources.items() if s.kind == "kafka"]
         if on_kafka and self.kafka is None:
             raise ValueError(f"source {on_kafka[0]!r} reads Kafka, but there is no [kafka] section")
+        if self.alignment is not None and not _whole(self.alignment.interval_s, self.time.window_s):
+            raise ValueError("alignment.interval_s must be a multiple of time.window_s")
+        if self.alignment is not None and not _whole(self.stock.window_s, self.time.window_s):
+            raise ValueError("stock.window_s must be a multiple of time.window_s where [alignment] is set")
         return self
+
+
+def _whole(span_s: float, window_s: float) -> bool:
+    """Whether a span is made of whole windows; both count in microseconds."""
+    return round(span_s * 1e6) % round(window_s * 1e6) == 0
 
 
 def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:

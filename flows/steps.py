@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import msgspec
 import polars as pl
 from bytewax.operators import StatefulBatchLogic
 
@@ -13,7 +12,9 @@ from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Release, Timeline
 from domain.streaming.windows import Closed
 from flows.estimators import Estimator, Rows
+from flows.feed import Feed
 from flows.kinds import Kind, Published
+from flows.progress_items import Ended, Idle, Progress
 from flows.signals import breaker_signals, straggler_signal
 from flows.state import StepState
 from flows.valve import Valve
@@ -21,20 +22,6 @@ from quality.breaker import Breaker
 from schemas.batch import GatedBatch, RawBatch
 from schemas.outputs import SIGNAL
 
-
-class Idle(msgspec.Struct, frozen=True):
-    """The partition has been silent for a while and should hold nobody back; `present` is as in `Ended`."""
-
-    present: pl.DataFrame
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """The source has ended; `present` are the partition's results of all windows that are not final, as they stand."""
-
-    present: pl.DataFrame
-
-
-Progress = Closed | Idle | Ended
 Item = Rows | Progress
 
 
@@ -134,17 +121,19 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
         self._breaker.restore(breaker)
 
 
-class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
-    """Merges the partitions of a stream in event-time order and learns from the merged windows."""
+class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Item, bytes]):
+    """Merges the partitions of a stream, or of several, in event-time order and learns from the merged windows."""
 
-    def __init__(self, timeline: Timeline, estimator: Estimator, stored: StepState) -> None:
+    def __init__(self, timeline: Timeline, estimator: Estimator, stored: StepState, feed: Feed | None = None) -> None:
+        """`feed`: what another step gets to know of the outcome."""
         self._timeline = timeline
         self._stored = stored
         self._estimator = estimator
+        self._feed = feed
 
-    def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Rows], bool]:
+    def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Item], bool]:
         """Take what partitions closed, or that they fell silent or ended."""
-        rows: list[Rows] = []
+        items: list[Item] = []
         for partition, item in values:
             if isinstance(item, Idle):
                 releases, stragglers = self._timeline.idle(partition, item.present)
@@ -152,18 +141,30 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Rows, bytes]):
                 releases, stragglers = self._timeline.ended(partition, item.present)
             else:
                 releases, stragglers = self._timeline.advance(partition, item)
-            rows += self._learn(releases)
+            items += self._learn(releases)
             for part in stragglers:
                 booked = self._estimator.on_straggler(partition, part)
-                rows.append((SIGNAL.name, straggler_signal(partition, part, booked=booked)))
-        return rows, StatefulBatchLogic.RETAIN
+                items.append((SIGNAL.name, straggler_signal(partition, part, booked=booked)))
+            if self._feed and self._timeline.silent:
+                items.append(Idle(self._feed.nothing()))
+        return items, StatefulBatchLogic.RETAIN
 
-    def on_eof(self) -> tuple[Iterable[Rows], bool]:
+    def on_eof(self) -> tuple[Iterable[Item], bool]:
         """End of all bounded input: what is new or changed."""
-        return self._learn(self._timeline.end()), StatefulBatchLogic.RETAIN
+        items = self._learn(self._timeline.end())
+        if self._feed:
+            items.append(Ended(self._feed.nothing()))
+        return items, StatefulBatchLogic.RETAIN
 
-    def _learn(self, releases: list[Release]) -> list[Rows]:
-        return self._estimator.on_releases(releases) if releases else []
+    def _learn(self, releases: list[Release]) -> list[Item]:
+        if not releases:
+            return []
+        told = self._estimator.on_releases(releases)
+        final = [release.window_start for release in releases if release.stage == "final"]
+        if self._feed and final:
+            # As far as windows were released, not as far as the timeline is: what ends between is told with the next.
+            return [*told, self._feed.closed(told, final[-1] + self._timeline.window_us)]
+        return [*told]
 
     def snapshot(self) -> bytes:
         """State as bytes."""

@@ -3,8 +3,11 @@
 source -> gate -> windows (per partition) --+--> lake, Kafka
                         |                   |
                         +-> estimate -------+
+                               |            |
+                               +-> estimate +
 
-Each stream has an estimate step of its own, or shares one with streams that it meets in event time.
+A stream has an estimate step of its own, or shares one or two with streams that it meets in event time; and a step may
+be fed by another.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bytewax.operators as op
-from bytewax.dataflow import Dataflow, Stream
+from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
@@ -22,10 +25,15 @@ from bytewax.outputs import Sink
 from domain.streaming.partition import PartitionLogic
 from domain.streaming.partition import Stream as StreamSpec
 from domain.streaming.timeline import Timeline
+from domain.streaming.watermark import TimeBounds
+from domain.streaming.windows import Closed
+from flows.coarser import CoarserStep
 from flows.estimators import Estimator, Rows
+from flows.feed import Feed
 from flows.kinds import Kind
+from flows.progress_items import Progress
 from flows.state import StepState
-from flows.steps import EstimateStep, Item, PartitionStep, Progress
+from flows.steps import EstimateStep, Item, PartitionStep
 from flows.valve import Valves
 from quality.breaker import Breaker, BreakerRule
 from schemas.batch import GatedBatch, RawBatch
@@ -64,6 +72,12 @@ class Estimates:
     name: str
     sources: tuple[str, ...]
     estimator: Callable[[], Estimator]
+    bounds: TimeBounds
+    """Of its windows. What sources cut finer is put together. With no lateness it gets final windows alone."""
+    to_the_last: bool = False
+    """Whether at the end of all input windows are final as far as any source came, see `Timeline`."""
+    feed: Feed | None = None
+    """What it hands to another of the steps."""
 
 
 def place(source: str, partition: str) -> str:
@@ -86,9 +100,13 @@ def wire(
     flow = Dataflow(name)
     windows = {one.name: _wire_input(flow, one, parts) for one in inputs}
     results = [op.filter_map(f"{source}:rows", items, _rows) for source, items in windows.items()]
+    fed: dict[str, list[tuple[str, KeyedStream[Item]]]] = {}
     for step in estimates:
         members = [one for one in inputs if one.name in step.sources]
-        results.append(_wire_estimates(step, members, windows, parts))
+        told = _wire_estimates(step, members, windows, fed.get(step.name, []), parts)
+        results.append(op.filter_map(f"{step.name}:estimates", told, _rows))
+        if step.feed is not None:
+            fed.setdefault(step.feed.to, []).append((step.feed.place, told))
     if findings is not None:
         results.append(op.input("audit:read", flow, findings))
     merged = op.merge("results", *results)
@@ -106,28 +124,43 @@ def _wire_input(flow: Dataflow, one: Input, parts: Path) -> KeyedStream[Item]:
 
 
 def _wire_estimates(
-    step: Estimates, members: Sequence[Input], windows: Mapping[str, KeyedStream[Item]], parts: Path
-) -> Stream[Rows]:
-    bounds = members[0].stream.bounds
-    places = [name for one in members for name in one.places]
+    step: Estimates,
+    members: Sequence[Input],
+    windows: Mapping[str, KeyedStream[Item]],
+    fed: Sequence[tuple[str, KeyedStream[Item]]],
+    parts: Path,
+) -> KeyedStream[Item]:
+    places = [name for one in members for name in one.places] + [name for name, _ in fed]
 
     def build(state: bytes | None) -> EstimateStep:
         # A partition of a topic may be empty, or end early: an end must still tell of the others.
-        merged = members[0].kind.merged
-        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=merged)
-        made = EstimateStep(timeline, step.estimator(), StepState(parts))
+        bounds = step.bounds
+        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last)
+        made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed)
         if state is not None:
             made.restore(state)
         return made
 
-    progress = [_wire_progress(step.name, one.name, windows[one.name]) for one in members]
+    progress = [_wire_member(step, one, windows[one.name]) for one in members]
+    progress += [_wire_fed(step.name, name, items) for name, items in fed]
     together = progress[0] if len(progress) == 1 else op.merge(f"{step.name}:merge", *progress)
-    estimates = op.stateful_batch(f"{step.name}:estimate", together, build)
-    return op.map(f"{step.name}:estimates", estimates, lambda pair: pair[1])
+    return op.stateful_batch(f"{step.name}:estimate", together, build)
 
 
-def _wire_progress(step: str, source: str, items: KeyedStream[Item]) -> KeyedStream[tuple[str, Progress]]:
-    return op.filter_map(f"{source}:progress", items, lambda pair: _progress(step, source, pair))
+def _wire_member(step: Estimates, one: Input, items: KeyedStream[Item]) -> KeyedStream[tuple[str, Progress]]:
+    name = f"{step.name}:{one.name}" if one.name != step.name else one.name
+    progress = op.filter_map(f"{name}:progress", items, _progress)
+    if one.stream.bounds.window_us < step.bounds.window_us:
+        window_us = step.bounds.window_us
+        progress = op.stateful_batch(f"{name}:coarser", progress, lambda state: CoarserStep(window_us, state))
+    if one.stream.bounds.lateness_us and not step.bounds.lateness_us:
+        progress = op.map_value(f"{name}:final", progress, _final_alone)
+    return op.map(f"{name}:placed", progress, lambda pair: (step.name, (place(one.name, pair[0]), pair[1])))
+
+
+def _wire_fed(step: str, name: str, items: KeyedStream[Item]) -> KeyedStream[tuple[str, Progress]]:
+    progress = op.filter_map(f"{step}:{name}:progress", items, _progress)
+    return op.map(f"{step}:{name}:placed", progress, lambda pair: (step, (name, pair[1])))
 
 
 def _partition_step(one: Input, state: bytes | None, parts: Path) -> PartitionStep:
@@ -151,9 +184,16 @@ def _rows(pair: tuple[str, Item]) -> Rows | None:
     return item if isinstance(item, tuple) else None
 
 
-def _progress(step: str, source: str, pair: tuple[str, Item]) -> tuple[str, tuple[str, Progress]] | None:
-    partition, item = pair
-    return None if isinstance(item, tuple) else (step, (place(source, partition), item))
+def _progress(pair: tuple[str, Item]) -> tuple[str, Progress] | None:
+    key, item = pair
+    return None if isinstance(item, tuple) else (key, item)
+
+
+def _final_alone(item: Progress) -> Progress:
+    """Windows when they are final, without those that are on time."""
+    if isinstance(item, Closed):
+        return Closed(item.final_until, item.final_until, item.on_time.clear(), item.final)
+    return item
 
 
 def _route(rows: Rows) -> tuple[str, Rows]:

@@ -79,7 +79,7 @@ class Timeline:
 
         What comes in a later run for such windows are stragglers, so this is for who can do with them.
         """
-        self._window = window_us
+        self.window_us = window_us
         self._to_the_last = to_the_last
         self._lateness = lateness_us
         self._progress = {name: _Progress() for name in partitions}
@@ -132,6 +132,11 @@ class Timeline:
         self._bring_up_to_date(known)
         return [Release("on_time", start, parts) for start, parts in sorted(known.items())]
 
+    @property
+    def silent(self) -> bool:
+        """Whether every partition is silent or has ended."""
+        return all(progress.idle or progress.ended for progress in self._progress.values())
+
     def _of(self, partition: str) -> _Progress:
         return self._progress.setdefault(partition, _Progress())
 
@@ -148,7 +153,9 @@ class Timeline:
             return
         on_time = self._stores["on_time"]
         for start, parts in known.items():
-            given = {name: part for name, part in parts.items() if self._progress[name].on_time >= start + self._window}
+            given = {
+                name: part for name, part in parts.items() if self._progress[name].on_time >= start + self.window_us
+            }
             if given and start >= on_time.released:
                 on_time.frames.setdefault(start, {}).update(given)
 
@@ -172,8 +179,8 @@ class Timeline:
         stages: tuple[tuple[int, Stage, int], ...] = ((0, "final", self._lateness), (1, "on_time", 0))
         until = {stage: self._frontier(stage) for _, stage, _ in stages}
         for order, stage, wait in stages:
-            starts = (start for start in self._waiting(stage) if start + self._window <= until[stage])
-            due += [(start + self._window + wait, order, stage, start) for start in starts]
+            starts = (start for start in self._waiting(stage) if start + self.window_us <= until[stage])
+            due += [(start + self.window_us + wait, order, stage, start) for start in starts]
         releases = [self._pop(stage, start) for _, _, stage, start in sorted(due)]
         for stage, store in self._stores.items():
             store.released = max(store.released, until[stage])

@@ -46,12 +46,12 @@ class RobotWindows:
         """Take in rows; every later call brings only rows that belong behind them."""
         if rows.height == 0:
             return
-        counted, self._carry = counters.increments(_ordered(rows), self._carry)
+        counted, self._carry = counters.increments(ordered(rows), self._carry)
         self._partial = counters.merge([self._partial, counters.aggregate(counted, self._window)])
 
     def peek(self, pending: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
         """Partials of windows that start in [start, end), of the rows folded and pending; changes nothing."""
-        counted, _ = counters.increments(_ordered(pending), self._carry)
+        counted, _ = counters.increments(ordered(pending), self._carry)
         ahead = counters.merge([self._partial, counters.aggregate(counted, self._window)])
         return ahead.filter(pl.col(counters.WINDOW_START).is_between(start, end, closed="left"))
 
@@ -73,8 +73,8 @@ class RobotWindows:
         self._partial = from_bytes(state["partial"])
 
 
-def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows robot by robot, each robot's in the order of `_ORDER`.
+def ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of robot.state robot by robot, each robot's in the order of time, boot epoch, sequence and identity.
 
     Sorting by five columns is the dearest step of a window. One integer of robot and time settles the order unless
     two rows share both.

@@ -41,6 +41,22 @@ ENDED: Final = ("done", "failed", "cancelled")
 _LARGEST = 2**52  # four billion units of work; two thousand of them still fit into an Int64
 
 
+def reduced(rows: pl.DataFrame, window_us: int) -> pl.DataFrame:
+    """Rows of `TASK_SCHEMA` of task rows (`COLUMNS`), in their order."""
+    rows = rows.filter(pl.col("transition").is_in([STARTED, *ENDED]))
+    at = rows["event_time"].to_physical().to_numpy()
+    work = np.rint(np.minimum(rows["work_units"].to_numpy() * 1e6, _LARGEST)).astype(np.int64)
+    return rows.select(
+        "site",
+        "zone",
+        "task",
+        pl.Series(WINDOW_START, at // window_us * window_us, pl.Int64),
+        pl.Series("at_us", at, pl.Int64),
+        "transition",
+        pl.Series("work_micro", work, pl.Int64),
+    )
+
+
 class TaskWindows:
     """Rows of `TASK_SCHEMA` per window, sorted."""
 
@@ -51,11 +67,11 @@ class TaskWindows:
     def fold(self, rows: pl.DataFrame) -> None:
         """Take in rows; every later call brings only rows that belong behind them."""
         if rows.height:
-            self._rows = pl.concat([self._rows, self._reduced(rows)])
+            self._rows = pl.concat([self._rows, reduced(rows, self._window)])
 
     def peek(self, pending: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
         """Rows of windows that start in [start, end), folded and pending; changes nothing."""
-        ahead = pl.concat([self._rows, self._reduced(pending)])
+        ahead = pl.concat([self._rows, reduced(pending, self._window)])
         return _sorted(ahead.filter(pl.col(WINDOW_START).is_between(start, end, closed="left")))
 
     def close(self, end: int) -> pl.DataFrame:
@@ -64,20 +80,6 @@ class TaskWindows:
         closed = self._rows.filter(done)
         self._rows = self._rows.filter(~done)
         return _sorted(closed)
-
-    def _reduced(self, rows: pl.DataFrame) -> pl.DataFrame:
-        rows = rows.filter(pl.col("transition").is_in([STARTED, *ENDED]))
-        at = rows["event_time"].to_physical().to_numpy()
-        work = np.rint(np.minimum(rows["work_units"].to_numpy() * 1e6, _LARGEST)).astype(np.int64)
-        return rows.select(
-            "site",
-            "zone",
-            "task",
-            pl.Series(WINDOW_START, at // self._window * self._window, pl.Int64),
-            pl.Series("at_us", at, pl.Int64),
-            "transition",
-            pl.Series("work_micro", work, pl.Int64),
-        )
 
     def snapshot(self) -> dict[str, bytes]:
         """State as named Arrow bytes."""

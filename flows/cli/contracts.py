@@ -18,7 +18,7 @@ from dashboards.sql import QueryResult
 from flows.cli.common import SettingsFile, err, out, settings_from
 from flows.contract_words import bounds_of, type_of
 from flows.contracts import Checked, check, read_or_find
-from flows.kinds import KINDS
+from flows.kinds import ALIGNED_KINDS
 from quality.registration import register as register_contract
 from schemas.changes import changes
 from schemas.compatibility import Level, check_compatibility
@@ -124,7 +124,7 @@ def _print_checked(result: Checked) -> None:
     if known.gx_lane:
         words.append(f"{len(known.gx_lane)} on samples")
     words.append(f"suite {known.suite_hash[:_SHORT]}")
-    if known.contract.name not in KINDS:
+    if known.contract.name not in ALIGNED_KINDS:
         words.append(f"no flow works on {known.contract.name!r} yet")
     out.print(f"[green]ok   [/] {escape(result.place)}: {escape(', '.join(words))}", soft_wrap=True)
 

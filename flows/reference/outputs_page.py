@@ -9,23 +9,29 @@ from flows.settings import Topics
 from schemas.outputs import (
     ACCOUNTING,
     ADJUSTMENT,
+    ALIGNMENT,
+    ASSIGNMENT,
     DEMAND,
     LATE,
     ORDER_PROPOSAL,
     OUTPUTS,
     QUARANTINE,
+    REALLOCATION,
     RECONCILIATION,
     REPLENISHMENT,
     ROBOT_WINDOW,
     RULE_FAILURES,
     SENSOR_WINDOW,
     SERVICE_TIME,
+    SETPOINT,
+    SHEDDING,
     SIGNAL,
     STOCK_MOVE,
     STOCK_POSITION,
     THROUGHPUT,
     Output,
 )
+from sinks.lake.alignment_views import ALIGNMENT_VIEWS
 from sinks.lake.demand_views import DEMAND_VIEWS
 from sinks.lake.derived import PIPELINE_VIEWS, Derived
 from sinks.lake.meta import FRESHNESS, META_TABLES, RECORDED_AT
@@ -82,6 +88,12 @@ _THEMES = (
         "Replenishment",
         "Where demand meets stock; see [demand and stock](../how-to/demand-and-stock.md).",
         (REPLENISHMENT, ORDER_PROPOSAL),
+    ),
+    _Theme(
+        "Capacity and demand in step",
+        "Gaps, setpoints and who should do what; see [in step](../how-to/in-step.md).",
+        (ALIGNMENT, SETPOINT, SHEDDING, ASSIGNMENT, REALLOCATION),
+        ALIGNMENT_VIEWS,
     ),
     _Theme(
         "Every flow",

@@ -12,16 +12,11 @@ from domain.inventory.counts import ITEM_SCHEMA
 from domain.inventory.stockroom import STATED_SCHEMA, WINDOWED_DECISION_SCHEMA, Arrivals
 from domain.inventory.tables import MOVE_SCHEMA, Schema
 from domain.inventory.units import to_milli
-from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, VALID
+from domain.streaming.partition import IDENTITY, VALID
 from domain.streaming.timeline import Release
 from domain.streaming.windows import TIME, WINDOW_START
+from flows.carried import SOURCE, sourced
 from flows.stock.streams import CONTROL, COUNT, ITEM, MOVE, SNAPSHOT
-
-SOURCE: Final = "_source"
-LATE: Final = "_late"
-"""Column that says whether a row was late in its partition."""
-ORIGIN: Final = (SOURCE, PARTITION, OFFSET)
-"""Columns that tell a row from every other."""
 
 _WINDOWED_ITEM: Final[Schema] = {**ITEM_SCHEMA, WINDOW_START: pl.Int64}
 
@@ -44,12 +39,6 @@ def gathered(
             source = place.partition("/")[0]
             parts.setdefault(kinds[source], []).append(sourced(place, rows))
     return {kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY) for kind, frames in parts.items()}
-
-
-def sourced(place: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a place with their source, and whether they were late there."""
-    late = pl.col(VALID) != pl.col(TIME).to_physical()
-    return rows.with_columns(pl.lit(place.partition("/")[0]).alias(SOURCE), late.alias(LATE))
 
 
 def arrivals(rows: Mapping[str, pl.DataFrame]) -> Arrivals:

@@ -21,8 +21,8 @@ from domain.inventory.units import UNITS, to_milli
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.partition import IDENTITY, OFFSET, PARTITION
 from domain.streaming.windows import TIME
+from flows.carried import ORIGIN, SOURCE
 from flows.settings import Stock
-from flows.stock.arrivals import ORIGIN, SOURCE
 from flows.stock.streams import FORECAST, ITEM, PROMOTION, SALES, STREAMS
 
 DIMENSION: Final = "demand.dimension"

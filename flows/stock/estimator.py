@@ -19,12 +19,14 @@ from domain.streaming.partition import Stream
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Release
 from domain.streaming.windows import WINDOW_START
+from flows.carried import sourced
 from flows.estimators import Rows
 from flows.settings import Stock
-from flows.stock.arrivals import arrivals, gathered, sourced
+from flows.stock.arrivals import arrivals, gathered
 from flows.stock.demand import DemandSide
 from flows.stock.refusals import refused_rows
 from flows.stock.results import estimated, found, reviewed
+from flows.stock.streams import CONTROL, SETPOINT
 from flows.stock.tables import joined, table
 from schemas.outputs import STOCK_MOVE, STOCK_POSITION
 
@@ -41,8 +43,10 @@ class StockEstimator:
     told, and what could still turn out otherwise, estimates, signals and proposals, is not.
     """
 
-    def __init__(self, settings: Stock, streams: Mapping[str, Stream]) -> None:
+    def __init__(self, settings: Stock, streams: Mapping[str, Stream], *, answers_all: bool = True) -> None:
+        """`answers_all`: nobody else answers for what decisions are about, so those of unknown things are refused."""
         self._settings = settings
+        self._answers_all = answers_all
         self._streams = streams
         self._kinds = {name: stream.contract.partition("@")[0] for name, stream in streams.items()}
         self._window_us = _us(settings.window_s)
@@ -72,7 +76,7 @@ class StockEstimator:
         return [*(self._final(final) if final else []), *(self._present(present) if present else [])]
 
     def _final(self, releases: Sequence[Release]) -> list[Rows]:
-        rows = gathered(releases, self._stragglers, self._kinds)
+        rows = self._answered(gathered(releases, self._stragglers, self._kinds))
         self._stragglers = []
         starts = np.unique([release.window_start for release in releases])
         buckets = self._calendar.floor(starts)
@@ -81,6 +85,13 @@ class StockEstimator:
         for begin, end in itertools.pairwise(edges):
             told += self._within_bucket(rows, starts[begin:end].tolist())
         return told
+
+    def _answered(self, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        if self._answers_all or CONTROL not in rows:
+            return rows
+        mine = rows[CONTROL].filter(pl.col("about").ne_missing(SETPOINT))
+        others = {kind: frame for kind, frame in rows.items() if kind != CONTROL}
+        return others | ({CONTROL: mine} if mine.height else {})
 
     def _within_bucket(self, rows: Mapping[str, pl.DataFrame], starts: list[int]) -> list[Rows]:
         until = starts[-1] + self._window_us
@@ -107,7 +118,7 @@ class StockEstimator:
     def _present(self, releases: Sequence[Release]) -> list[Rows]:
         room = self._new_room()
         room.restore(self._room.snapshot())
-        rows = gathered(releases, self._stragglers, self._kinds)
+        rows = self._answered(gathered(releases, self._stragglers, self._kinds))
         findings = room.advance(arrivals(rows), sorted({release.window_start for release in releases}))
         return self._booked(findings, None)
 

@@ -16,6 +16,9 @@ PROMOTION: Final = "promotion"
 FORECAST: Final = "forecast"
 CONTROL: Final = "control"
 
+SETPOINT: Final = "setpoint"
+"""What a control message is about that is none of the stock's business."""
+
 SALES: Final = (ORDER_LINE, POINT_OF_SALE)
 """Kinds that tell of demand."""
 
@@ -50,6 +53,6 @@ STREAMS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
     POINT_OF_SALE: _SALE,
     PROMOTION: _columns("promotion site sku", times="starts_at ends_at"),
     FORECAST: _columns("author site sku uom", "quantity", "bucket_start"),
-    CONTROL: _columns("event_id proposal decision by comment"),
+    CONTROL: _columns("event_id proposal about decision by comment"),
 }
 """Columns of each kind, by the name of its contract."""

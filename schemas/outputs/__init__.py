@@ -7,6 +7,8 @@ therefore names one row for ever, whatever run, worker or batch produced it.
 
 from __future__ import annotations
 
+from schemas.outputs.alignment import ALIGNMENT, SETPOINT, SHEDDING
+from schemas.outputs.allocation import ASSIGNMENT, REALLOCATION
 from schemas.outputs.demand import DEMAND, ORDER_PROPOSAL, REPLENISHMENT
 from schemas.outputs.model import POLARS_TYPES, Column, Kind, Output
 from schemas.outputs.pipeline import ACCOUNTING, LATE, QUARANTINE, RULE_FAILURES, SIGNAL
@@ -16,18 +18,23 @@ from schemas.outputs.throughput import ROBOT_WINDOW, SENSOR_WINDOW, SERVICE_TIME
 __all__ = [
     "ACCOUNTING",
     "ADJUSTMENT",
+    "ALIGNMENT",
+    "ASSIGNMENT",
     "DEMAND",
     "LATE",
     "ORDER_PROPOSAL",
     "OUTPUTS",
     "POLARS_TYPES",
     "QUARANTINE",
+    "REALLOCATION",
     "RECONCILIATION",
     "REPLENISHMENT",
     "ROBOT_WINDOW",
     "RULE_FAILURES",
     "SENSOR_WINDOW",
     "SERVICE_TIME",
+    "SETPOINT",
+    "SHEDDING",
     "SIGNAL",
     "STOCK_MOVE",
     "STOCK_POSITION",
@@ -51,6 +58,11 @@ OUTPUTS: dict[str, Output] = {
         ADJUSTMENT,
         REPLENISHMENT,
         ORDER_PROPOSAL,
+        ALIGNMENT,
+        SETPOINT,
+        ASSIGNMENT,
+        REALLOCATION,
+        SHEDDING,
         QUARANTINE,
         LATE,
         SIGNAL,

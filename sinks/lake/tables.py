@@ -23,6 +23,7 @@ import duckdb
 
 from schemas.errors import SinkError
 from schemas.outputs import OUTPUTS, Column, Kind, Output
+from sinks.lake.alignment_views import ALIGNMENT_VIEWS
 from sinks.lake.demand_views import DEMAND_VIEWS
 from sinks.lake.derived import PIPELINE_VIEWS
 from sinks.lake.meta import (
@@ -63,7 +64,7 @@ HIDDEN = (
 _ROW, _CELL = "\x1e", "\x1f"
 """Separators of rows and cells in a text; no text of ours has them."""
 
-DERIVED = (*PIPELINE_VIEWS, *STOCK_VIEWS, *DEMAND_VIEWS)
+DERIVED = (*PIPELINE_VIEWS, *STOCK_VIEWS, *DEMAND_VIEWS, *ALIGNMENT_VIEWS)
 """Views and macros beside those that every output has."""
 
 

@@ -1,0 +1,1 @@
+"""Capacity and demand in step, as the flow drives it."""

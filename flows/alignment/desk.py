@@ -1,0 +1,185 @@
+"""The desk where everything about capacity and demand comes together: what windows bring, and what reviews decide.
+
+A review looks at what was final before it, and decides in this order: gaps, what is shed, what is taken from robots
+that failed, who should do what, and the setpoints of zones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from domain.alignment.availability import HOUR_US
+from domain.alignment.setpoint_tables import HoldCause
+from domain.alignment.shedding import Shedding, SheddingConfig
+from domain.allocation.task_book import Booked, TaskBook
+from domain.streaming.partition import IDENTITY
+from flows.alignment.arrivals import Window
+from flows.alignment.dispatch import Dispatch
+from flows.alignment.outlook import Outlook, View
+from flows.alignment.results import told
+from flows.alignment.sections import Alignment
+from flows.alignment.signals import dropped_signals, exception_signals, stuck_signals, unmapped_signals
+from flows.alignment.steering import Steering, ZoneState
+from flows.estimators import Rows
+from schemas.outputs import ALIGNMENT, ASSIGNMENT, SETPOINT, SHEDDING, SIGNAL
+
+_ZONE: Final = ("site", "zone")
+_CAPACITY: Final = ("capacity_lo95", "capacity_hi95")
+_NOTHING: Final = (0.0, 1.0)
+"""Demand of a zone that nothing comes to, and the grain in which it would come."""
+_MICRO: Final = 1_000_000
+STARTED: Final = "started"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a window came to: rows of outputs, and rows that are refused.
+
+    The latter are sourced and have a code; beside them the columns that tell them apart.
+    """
+
+    told: list[Rows]
+    refused: list[tuple[pl.DataFrame, Sequence[str]]]
+
+
+class Desk:
+    """All that is known of robots, tasks, demand and setpoints."""
+
+    def __init__(self, settings: Alignment, window_us: int, *, answered: bool) -> None:
+        self._settings = settings
+        self._window_us = window_us
+        self._stale_us = round(settings.stale_s * 1e6)
+        self._tasks = TaskBook()
+        self._outlook = Outlook(settings, window_us)
+        self._steering = Steering(settings, answered=answered)
+        self._dispatch = Dispatch(settings)
+        self._shedding = Shedding(
+            SheddingConfig(
+                service_us=round(settings.service_level_s * 1e6),
+                ageing_us=round(settings.ageing_s * 1e6),
+                most=settings.protected,
+            )
+        )
+        self._unmapped: set[tuple[str, str]] = set()
+        """Sites and SKUs that were told to have no rule."""
+
+    def learn(self, brought: Window, end: int) -> Learned:
+        """Take in a window."""
+        booked = self._booked(brought, end)
+        self._dispatch.told_of(brought.robots)
+        self._outlook.estimated(brought.demand)
+        answered = self._steering.advance(brought.answers, end)
+        rows = [
+            told(SETPOINT, answered.setpoints),
+            (SIGNAL.name, exception_signals(answered.exceptions)),
+            (SIGNAL.name, dropped_signals(booked.dropped)),
+        ]
+        refused: list[tuple[pl.DataFrame, Sequence[str]]] = (
+            [(booked.refused, [IDENTITY])] if booked.refused.height else []
+        )
+        if answered.refused.height:
+            by = ["event_id", "proposal", "time_us"]
+            codes = answered.refused.select(*by, "code").unique(by)
+            refused.append((brought.answers.join(codes, on=by, how="inner", maintain_order="left"), by))
+        return Learned([one for one in rows if one[1].height], refused)
+
+    def _booked(self, brought: Window, end: int) -> Booked:
+        booked = self._tasks.advance(brought.tasks, end)
+        flows = booked.flows
+        work = flows.select(*_ZONE, "done", pl.col("done_micro").alias("work_micro"))
+        self._outlook.learn(brought.start, brought.presence, work, flows.select(*_ZONE, "created_micro"))
+        self._shedding.learn(brought.tasks.filter(pl.col("transition") == "created"))
+        return booked
+
+    def review(self, at: int) -> Iterator[Rows]:
+        """Everything that is decided at a time."""
+        passed = self._steering.advance(None, at)
+        parts = [told(SETPOINT, passed.setpoints), (SIGNAL.name, exception_signals(passed.exceptions))]
+        tasks = self._tasks.open()
+        backlog = self._tasks.backlog().select(*_ZONE, (pl.col("work_micro") / _MICRO).alias("backlog"))
+        view = self._outlook.review(at, backlog)
+        robots = self._dispatch.known(self._outlook.fleet.robots())
+        parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)]
+        parts.append(told(SHEDDING, self._shedding.review(at, _loads(view.gaps), tasks)))
+        kept = tasks.filter(~self._shedding.shed(at, tasks))
+        dispatched = self._dispatch.review(at, kept, robots, self._tasks.done())
+        parts += [
+            told(ASSIGNMENT, dispatched.assignments.with_columns(event_time=pl.lit(at))),
+            (SIGNAL.name, stuck_signals(dispatched.stuck, at)),
+        ]
+        zones = self._zones(at, view, tasks, robots)
+        if zones:
+            parts.append(told(SETPOINT, self._steering.decide(at, zones)))
+        return (one for one in parts if one[1].height)
+
+    def _unmapped_signals(self, unmapped: pl.DataFrame, at: int) -> list[Rows]:
+        """Of each site and SKU once."""
+        keys = list(unmapped.select("site", "sku").iter_rows())
+        fresh = unmapped.filter(pl.Series([key not in self._unmapped for key in keys], dtype=pl.Boolean))
+        self._unmapped.update(keys)
+        return [(SIGNAL.name, unmapped_signals(fresh.unique(("site", "sku"), maintain_order=True), at))]
+
+    def _zones(self, at: int, view: View, tasks: pl.DataFrame, robots: pl.DataFrame) -> list[ZoneState]:
+        """Zones to decide about."""
+        heard = robots.filter(pl.col("active") & (pl.col("seen_us") >= at - self._stale_us))
+        newest = {**_by(robots, "site", pl.col("seen_us").max()), **_by(robots, _ZONE, pl.col("seen_us").max())}
+        present, fleet = _by(heard, _ZONE, pl.len()), _by(heard, "site", pl.len())
+        waiting = _by(tasks.filter(pl.col("state") != STARTED), _ZONE, pl.col("work_micro").sum())
+        rates = {**_by(robots, "site", pl.col("rate").mean()), **_by(robots, _ZONE, pl.col("rate").mean())}
+        demand = {(site, zone): (rate, grain) for site, zone, rate, grain in view.demand.iter_rows()}
+        shortest = view.gaps.unique(_ZONE, keep="first", maintain_order=True)
+        able = {(site, zone): (low, high) for site, zone, low, high in shortest.select(*_ZONE, *_CAPACITY).iter_rows()}
+        return [
+            ZoneState(
+                site=key[0],
+                zone=key[1],
+                demand=demand.get(key, _NOTHING)[0],
+                backlog=waiting.get(key, 0) / _MICRO,
+                rate=rates.get(key, rates.get(key[:1], 0.0)),
+                task=demand.get(key, _NOTHING)[1],
+                robots=present.get(key, 0),
+                fleet=fleet.get(key[:1], 0),
+                cause=self._cause(at, newest.get(key, newest.get(key[:1]))),
+                capacity=able.get(key, (0.0, 0.0)),
+            )
+            for key in sorted({*able, *self._steering.zones})
+        ]
+
+    def _cause(self, at: int, newest_us: int | None) -> HoldCause | None:
+        if newest_us is None:
+            return "no_data"
+        return "stale" if newest_us < at - self._stale_us else None
+
+    def snapshot(self) -> list[object]:
+        """State as primitives and bytes."""
+        parts = [self._tasks.snapshot(), self._outlook.snapshot(), self._steering.snapshot()]
+        return [*parts, self._dispatch.snapshot(), self._shedding.snapshot(), sorted(self._unmapped)]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take up a snapshot."""
+        tasks, outlook, steering, dispatch, shedding, unmapped = state
+        self._tasks.restore(tasks)
+        self._outlook.restore(outlook)
+        self._steering.restore(steering)
+        self._dispatch.restore(dispatch)
+        self._shedding.restore(shedding)
+        self._unmapped = {(site, sku) for site, sku in unmapped}
+
+
+def _by(rows: pl.DataFrame, keys: str | Sequence[str], value: pl.Expr) -> dict[tuple[Any, ...], Any]:
+    """A value by key, which is a tuple of one or two names."""
+    names = [keys] if isinstance(keys, str) else list(keys)
+    return {row[:-1]: row[-1] for row in rows.group_by(names).agg(value.alias("_value")).iter_rows()}
+
+
+def _loads(gaps: pl.DataFrame) -> pl.DataFrame:
+    """Work units per hour that come to each zone, and that it can do, by the shortest horizon."""
+    hours = pl.col("horizon_us") / HOUR_US
+    shortest = gaps.unique(_ZONE, keep="first", maintain_order=True)
+    return shortest.select(
+        *_ZONE, (pl.col("demand") / hours).alias("demand"), (pl.col("capacity") / hours).alias("capacity")
+    )

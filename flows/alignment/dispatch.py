@@ -1,0 +1,80 @@
+"""Who should do what: recommendations for queued tasks, and the work of robots that failed or left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from domain.allocation.allocate import allocate
+from domain.allocation.config import AllocationConfig
+from domain.allocation.tables import ASSIGNMENT_SCHEMA, DONE_SCHEMA, STUCK_SCHEMA
+from domain.streaming.frames import from_bytes, to_bytes
+from flows.alignment.sections import Alignment
+
+_ROBOT: Final = ("site", "robot")
+MASTER_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
+    "site": pl.String,
+    "robot": pl.String,
+    "time_us": pl.Int64,
+    "capabilities": pl.List(pl.String),
+    "speed": pl.Float64,
+    "active": pl.Boolean,
+}
+_GIVEN: Final = ("site", "task", "robot", "sequence")
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """Assignments that are new or changed (ASSIGNMENT_SCHEMA), and what is newly stuck (STUCK_SCHEMA)."""
+
+    assignments: pl.DataFrame
+    stuck: pl.DataFrame
+
+
+class Dispatch:
+    """What robots are by their master data, and what was recommended last."""
+
+    def __init__(self, settings: Alignment) -> None:
+        self._config = AllocationConfig(
+            stale_s=settings.unreachable_s, ageing_s=settings.ageing_s, depth=settings.tasks_ahead
+        )
+        self._master = pl.DataFrame(schema=MASTER_SCHEMA)
+        self._given = pl.DataFrame(schema={name: ASSIGNMENT_SCHEMA[name] for name in _GIVEN})
+        self._stuck = pl.DataFrame(schema=STUCK_SCHEMA)
+
+    def told_of(self, robots: pl.DataFrame) -> None:
+        """Take in rows of the contract `robot`, with time_us; the latest about a robot holds."""
+        rows = robots.with_columns(active=pl.col("status") == "active").select(MASTER_SCHEMA.keys())
+        newest = pl.concat([self._master, rows]).sort(*_ROBOT, "time_us", maintain_order=True)
+        self._master = newest.unique(_ROBOT, keep="last", maintain_order=True)
+
+    def known(self, robots: pl.DataFrame) -> pl.DataFrame:
+        """Robots of the fleet with what was told of them; of one that nothing was told of, that it is active."""
+        return robots.join(self._master.drop("time_us"), on=_ROBOT, how="left", maintain_order="left").with_columns(
+            pl.col("active").fill_null(value=True)
+        )
+
+    def review(self, at: int, tasks: pl.DataFrame, robots: pl.DataFrame, done: pl.DataFrame) -> Dispatched:
+        """What is recommended now and was not before; `robots` are `known`."""
+        found = allocate(tasks, robots, at, self._config, done.select(DONE_SCHEMA.keys()))
+        given = found.assignments.select(_GIVEN)
+        fresh = found.assignments.join(self._given, on=_GIVEN, how="anti", maintain_order="left")
+        stuck = found.stuck.filter(~_keys(found.stuck).is_in(_keys(self._stuck).to_list()))
+        self._given, self._stuck = given, found.stuck
+        return Dispatched(fresh, stuck)
+
+    def snapshot(self) -> list[object]:
+        """State as Arrow bytes."""
+        return [to_bytes(frame) for frame in (self._master, self._given, self._stuck)]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take up a snapshot."""
+        self._master, self._given, self._stuck = (from_bytes(data) for data in state)
+
+
+def _keys(stuck: pl.DataFrame) -> pl.Series:
+    """What tells a thing that is stuck from others, as text."""
+    tasks = pl.col("tasks").list.join("\x1f")
+    return stuck.select(pl.concat_str("site", "kind", tasks, separator="\x1e")).to_series()

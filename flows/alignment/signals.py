@@ -1,0 +1,97 @@
+"""Signals of the step where capacity meets demand: setpoints that are not carried out, work that is stuck or lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from flows.signals import signal_frame
+
+_STUCK_SEVERITY: Final[Mapping[str, str]] = {"deadlock": "critical"}
+_NAMED: Final = 20
+
+
+def exception_signals(exceptions: pl.DataFrame) -> pl.DataFrame:
+    """Setpoints that are not carried out (EXCEPTION_SCHEMA)."""
+    return signal_frame(
+        [
+            {
+                "kind": f"setpoint_{row['kind']}",
+                "subject": row["setpoint"],
+                "event_time": row["time_us"],
+                "severity": "critical" if row["kind"] == "lapsed" else "warning",
+                "reason": row["reason"],
+                "evidence": _json(row, "site", "zone", "robots", "in_force", "acknowledgement", "by", "comment"),
+            }
+            for row in exceptions.iter_rows(named=True)
+        ]
+    )
+
+
+def stuck_signals(stuck: pl.DataFrame, at: int) -> pl.DataFrame:
+    """Work that does not get on by itself (STUCK_SCHEMA)."""
+    return signal_frame(
+        [
+            {
+                "kind": f"task_{row['kind']}",
+                "subject": f"{row['site']}/{row['tasks'][0] if row['tasks'] else ''}",
+                "event_time": at,
+                "severity": _STUCK_SEVERITY.get(row["kind"], "warning"),
+                "reason": row["reason"],
+                "evidence": _json(
+                    {**row, "tasks": row["tasks"][:_NAMED], "count": len(row["tasks"])},
+                    "site",
+                    "tasks",
+                    "robots",
+                    "count",
+                ),
+            }
+            for row in stuck.iter_rows(named=True)
+        ]
+    )
+
+
+def _counted(tasks: list[str]) -> dict[str, object]:
+    return {"tasks": tasks[:_NAMED], "count": len(tasks)}
+
+
+def dropped_signals(dropped: pl.DataFrame) -> pl.DataFrame:
+    """Open tasks that were given up (DROPPED_SCHEMA)."""
+    return signal_frame(
+        [
+            {
+                "kind": "task_dropped",
+                "subject": f"{row['site']}/{row['task']}",
+                "event_time": row["dropped_us"],
+                "severity": "warning",
+                "reason": f"task {row['task']} of zone {row['zone']} no longer counts as open: {row['reason']}",
+                "evidence": _json(row, "site", "zone", "task", "state", "robot", "work_micro", "heard_us"),
+            }
+            for row in dropped.iter_rows(named=True)
+        ]
+    )
+
+
+def unmapped_signals(unmapped: pl.DataFrame, at: int) -> pl.DataFrame:
+    """Demand that no rule turns into work (UNMAPPED_SCHEMA)."""
+    return signal_frame(
+        [
+            {
+                "kind": "demand_unmapped",
+                "subject": f"{row['site']}/{row['sku']}",
+                "event_time": at,
+                "severity": "warning",
+                "reason": f"no rule of alignment.work says how much work {row['sku']} is at {row['site']}: its demand "
+                "is not in the work that zones will be asked for",
+                "evidence": _json(row, "site", "sku", "category", "mean", "mapping"),
+            }
+            for row in unmapped.iter_rows(named=True)
+        ]
+    )
+
+
+def _json(row: Mapping[str, object], *names: str) -> str:
+    return msgspec.json.encode({name: row[name] for name in names}).decode()

@@ -1,0 +1,176 @@
+"""Setpoints: each zone's controller is asked at each review, and what is sent is followed until it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from domain.alignment.controllers.load import Aims
+from domain.alignment.controllers.mpc import MpcConfig, MpcController
+from domain.alignment.controllers.reading import Controller, Memory, Reading, Setting, fresh
+from domain.alignment.controllers.smith import SmithConfig, SmithController
+from domain.alignment.limits import ANY, Limits, ZoneLimit
+from domain.alignment.setpoint import Evidence
+from domain.alignment.setpoint_config import SetpointConfig
+from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA, HoldCause
+from domain.alignment.setpoints import Answered, Setpoints
+from flows.alignment.sections import Alignment
+from schemas.ids import event_id
+
+_INPUTS: Final = "alignment.inputs.v1"
+_ASSUMED: Final = "alignment.assumed.v1"
+"""Name the kinds of ids."""
+_NO_LIMIT: Final = ZoneLimit(0, 1_000_000, 1_000_000)
+_ASSUMED_BY: Final = "nobody: no source reads answers, so it is taken to be carried out"
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """A zone as a review finds it; work in units, rates per hour."""
+
+    site: str
+    zone: str
+    demand: float
+    backlog: float
+    rate: float
+    task: float
+    """Work of a mean task."""
+    robots: int
+    """Robots that are there and heard of."""
+    fleet: int
+    """Robots of the site that are."""
+    cause: HoldCause | None
+    """Why nothing can be decided; None where it can."""
+    capacity: tuple[float, float]
+    """2.5 and 97.5 % quantiles of what can be done within the shortest horizon."""
+
+
+class Steering:
+    """Controllers of all zones, and their setpoints."""
+
+    def __init__(self, settings: Alignment, *, answered: bool) -> None:
+        """`answered`: a source reads answers. Without one, setpoints are taken to be carried out in time."""
+        interval_us, delay_us = round(settings.interval_s * 1e6), round(settings.delay_s * 1e6)
+        aims = Aims(settings.interval_s, ceil(delay_us / interval_us), settings.utilisation)
+        self._controller: Controller = (
+            SmithController(SmithConfig(aims, integral=settings.integral))
+            if settings.controller == "smith"
+            else MpcController(MpcConfig(aims))
+        )
+        limits = [ZoneLimit(one.least, one.most, one.step, one.site, one.zone) for one in settings.limits]
+        self._named = [(one.site, one.zone) for one in limits if ANY not in (one.site, one.zone)]
+        everywhere = [] if any((one.site, one.zone) == (ANY, ANY) for one in limits) else [_NO_LIMIT]
+        self._limits = Limits([*limits, *everywhere], settings.most_by_site)
+        self._setpoints = Setpoints(
+            SetpointConfig(
+                interval_us=interval_us,
+                delay_us=delay_us,
+                ack_within_us=round(settings.ack_within_s * 1e6),
+                expires_after_us=round(settings.expires_s * 1e6),
+                hold_us=round(settings.hold_s * 1e6),
+                memory_us=max(_DAY_US, round(settings.expires_s * 1e6)),
+            ),
+            self._limits,
+        )
+        self._answered = answered
+        self._memories: dict[tuple[str, str], Memory] = {}
+        self._assumed: list[tuple[Any, ...]] = []
+        """Answers to come, of which nobody but us knows."""
+
+    @property
+    def zones(self) -> list[tuple[str, str]]:
+        """Zones that something was decided about, or that have limits of their own."""
+        return [*self._memories, *self._named]
+
+    def advance(self, answers: pl.DataFrame | None, until_us: int) -> Answered:
+        """Time comes to `until_us`; `answers` in ACKNOWLEDGEMENT_SCHEMA, of times before."""
+        due = [row for row in self._assumed if row[-1] < until_us]
+        self._assumed = [row for row in self._assumed if row[-1] >= until_us]
+        frames = [pl.DataFrame(due, schema=ACKNOWLEDGEMENT_SCHEMA, orient="row")]
+        if answers is not None:
+            frames.append(answers.select(ACKNOWLEDGEMENT_SCHEMA.keys()))
+        return self._setpoints.advance(pl.concat(frames), until_us)
+
+    def decide(self, at: int, zones: list[ZoneState]) -> pl.DataFrame:
+        """Rows of SETPOINT_SCHEMA; `at` is the time last advanced to, each zone comes once."""
+        told = [self._decide(at, zone) for zone in sorted(zones, key=lambda zone: (zone.site, zone.zone))]
+        sent = pl.concat(told)
+        if not self._answered:
+            for name, status, *_, effective in sent.select("setpoint", "status", "effective_us").iter_rows():
+                if status == "sent":
+                    self._assume(name, at, effective)
+        return sent
+
+    def _decide(self, at: int, state: ZoneState) -> pl.DataFrame:
+        key = state.site, state.zone
+        if state.cause is not None:
+            return self._setpoints.hold(*key, at, state.cause)
+        reading = self._reading(at, state)
+        setting, self._memories[key] = self._controller.decide(reading, self._memories.get(key, fresh()))
+        evidence = _evidence(self._controller.name, state, reading, setting)
+        return self._setpoints.issue(*key, setting.robots, at, evidence, state.robots)
+
+    def _reading(self, at: int, state: ZoneState) -> Reading:
+        limit = self._limits.of(state.site, state.zone)
+        in_force = self._setpoints.in_force(state.site, state.zone, at)
+        return Reading(
+            demand=state.demand,
+            backlog=state.backlog,
+            rate=state.rate,
+            robots=state.robots if in_force is None else in_force,
+            pending=self._setpoints.pending(state.site, state.zone, at),
+            low=limit.low,
+            # More than the site has cannot be sent anywhere.
+            high=max(limit.low, min(limit.high, state.fleet)),
+            task=state.task,
+        )
+
+    def _assume(self, setpoint: str, at: int, effective_us: int) -> None:
+        for decision, time_us in (("accepted", at), ("completed", max(at, effective_us))):
+            name = event_id(_ASSUMED, [setpoint, decision])
+            self._assumed.append((name, setpoint, decision, _ASSUMED_BY, None, time_us))
+
+    def snapshot(self) -> list[object]:
+        """State as primitives."""
+        memories = [[*zone, msgspec.to_builtins(memory)] for zone, memory in sorted(self._memories.items())]
+        return [self._setpoints.snapshot(), memories, self._assumed]
+
+    def restore(self, state: list[Any]) -> None:
+        """Take up a snapshot."""
+        setpoints, memories, assumed = state
+        self._setpoints.restore(setpoints)
+        self._memories = {(site, zone): msgspec.convert(memory, Memory) for site, zone, memory in memories}
+        self._assumed = [tuple(row) for row in assumed]
+
+
+_DAY_US: Final = 86_400_000_000
+
+
+def _evidence(controller: str, state: ZoneState, reading: Reading, setting: Setting) -> Evidence:
+    """Why a setpoint is what it is."""
+    inputs = {
+        "demand": reading.demand,
+        "backlog": reading.backlog,
+        "rate": reading.rate,
+        "robots": reading.robots,
+        "pending": list(reading.pending),
+        "low": reading.low,
+        "high": reading.high,
+        "capacity_lo95": state.capacity[0],
+        "capacity_hi95": state.capacity[1],
+    }
+    parts = {
+        "wanted": setting.wanted,
+        "feed_forward": setting.feed_forward,
+        "feedback": setting.feedback,
+        "integral": setting.integral,
+        "held": setting.held,
+    }
+    name, _, parameters = controller.partition("(")
+    figures = msgspec.json.encode(inputs | parts).decode()
+    digest = event_id(_INPUTS, [msgspec.json.encode(inputs).decode()])
+    return Evidence(name, parameters.removesuffix(")"), digest, setting.reason, figures)
