@@ -1,0 +1,114 @@
+"""Hard limits: nothing exceeds them, whatever a controller says."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.alignment.limits import Limits, ZoneLimit
+from schemas.errors import SettingsError
+from tests.domain.alignment.setpoints.desk import CONFIG, Desk
+
+SITE = 25
+LIMITS = Limits([ZoneLimit(low=2, high=20, step=4), ZoneLimit(zone="pack", low=0, high=10, step=1)], {"north": SITE})
+ZONES = ("pack", "pick", "sort")
+
+_HOSTILE = st.one_of(
+    st.floats(),
+    st.integers(-(10**400), 10**400),
+    st.sampled_from([math.nan, math.inf, -math.inf, -0.0, 1e308, 5e-324, 2.5, 10**30]),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "last", "robots", "cut"),
+    [
+        (10, 8, 10, ""),
+        (9.5, 8, 10, ""),
+        (30, 8, 12, "step"),
+        (-30, 8, 4, "step"),
+        (-30, 5, 2, "low"),
+        (math.inf, 19, 20, "high"),
+        (math.nan, 8, 8, "not_a_number"),
+        (math.nan, None, 2, "not_a_number"),
+        (30, None, 20, "high"),
+        (30, 40, 20, "high"),
+    ],
+)
+def test_what_cuts_a_setpoint(wanted, last, robots, cut):
+    """It says which limit did."""
+    bounded = Limits([ZoneLimit(low=2, high=20, step=4)]).bound("north", "pick", wanted, last, 0)
+    assert (bounded.robots, bounded.cut) == (robots, cut)
+
+
+def test_the_most_specific_limit_holds():
+    """Zone before site before any."""
+    spelled = (("*", "*"), ("north", "*"), ("*", "pick"), ("north", "pick"))
+    limits = Limits([ZoneLimit(0, high, 1, *key) for high, key in enumerate(spelled, 1)])
+    found = [limits.of(*key).high for key in (("x", "y"), ("north", "y"), ("x", "pick"), ("north", "pick"))]
+    assert found == [1, 2, 3, 4]
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    """With where it is."""
+    wrong = [ZoneLimit(5, 4, 0, zone="pick"), ZoneLimit(0, 1, 1, zone="pick")]
+    with pytest.raises(SettingsError) as raised:
+        Limits(wrong, {"north": -1})
+    message = str(raised.value)
+    for part in ("between 0 and the most", "at least 1 robot", "2 limits", "not named have no limit", "site north"):
+        assert part in message
+
+
+def test_a_first_setpoint_steps_from_the_robots_that_are_there():
+    """A model cannot send a whole fleet into a zone at once because nothing was asked for before."""
+    desk = Desk(limits=LIMITS).at(0)
+    desk.want(20, present=3)
+    assert (desk.rows[0]["robots"], desk.rows[0]["cut"]) == (7, "step")
+
+
+def test_an_unanswered_setpoint_counts_against_the_site():
+    """Nobody knows whether it is carried out; once its time is over it no longer counts."""
+    desk = Desk(limits=LIMITS).at(0)
+    desk.want(20, present=18)
+    for minute, robots in ((5, 5), (55, 5), (61, 8)):
+        desk.at(minute).want(8, present=8, zone="sort")
+        assert desk.rows[-1]["robots"] == robots
+
+
+_ROUND = st.tuples(
+    st.fixed_dictionaries(dict.fromkeys(ZONES, _HOSTILE)),
+    st.lists(st.tuples(st.integers(0, 200), st.sampled_from(["accepted", "completed", "rejected", "failed"]))),
+    st.lists(st.sampled_from(ZONES), max_size=1),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(_ROUND, max_size=15))
+def test_no_controller_exceeds_a_limit(rounds):
+    """Bounds of each zone, steps from what counts, and the site's sum, whatever is wanted, answered or held."""
+    desk = Desk(CONFIG, LIMITS).at(0)
+    for minute, (wanted, said, held) in enumerate(rounds, 1):
+        names = [row["setpoint"] for row in desk.rows if row["status"] == "sent"] or ["none"]
+        desk.at(5 * minute, *((names[i % len(names)], decision, 5 * minute - 0.5) for i, decision in said))
+        for zone in ZONES:
+            desk.hold("stale", zone) if zone in held else desk.want(wanted[zone], 3, zone)
+        assert _most(desk) <= SITE
+    for row in desk.rows:
+        if row["status"] != "sent":
+            continue
+        limit = LIMITS.of("north", row["zone"])
+        assert 0 <= row["robots"] <= limit.high
+        assert row["robots"] >= limit.low or row["cut"] == "site"
+        before = 3 if row["previous"] is None else row["previous"]
+        assert abs(row["robots"] - before) <= limit.step or row["cut"] in {"low", "site"}
+
+
+def _most(desk):
+    """Robots that zones may have by what they were asked for and was not refused, replaced or expired."""
+    ended = {row["setpoint"] for row in desk.rows if row["status"] in {"rejected", "failed", "superseded", "expired"}}
+    sent = [row for row in desk.rows if row["status"] == "sent" and row["expires_us"] > desk.now]
+    may = [row for row in sent if row["setpoint"] not in ended]
+    return sum(max([row["robots"] for row in may if row["zone"] == zone], default=0) for zone in ZONES)
