@@ -1,12 +1,12 @@
 """The desk where everything about capacity and demand comes together: what windows bring, and what reviews decide.
 
-A review looks at what was final before it, and decides in this order: gaps, what is shed, what is taken from robots
-that failed, who should do what, and the setpoints of zones.
+After each window tasks of robots that failed are given to others. A review decides the rest, in this order: gaps, what
+is shed, who should do what, and the setpoints of zones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ import polars as pl
 from domain.alignment.availability import HOUR_US
 from domain.alignment.setpoint_tables import HoldCause
 from domain.alignment.shedding import Shedding, SheddingConfig
+from domain.allocation.recovery_tables import REALLOCATED
 from domain.allocation.task_book import Booked, TaskBook
 from domain.streaming.partition import IDENTITY
 from flows.alignment.arrivals import Window
@@ -25,7 +26,7 @@ from flows.alignment.sections import Alignment
 from flows.alignment.signals import dropped_signals, exception_signals, stuck_signals, unmapped_signals
 from flows.alignment.steering import Steering, ZoneState
 from flows.estimators import Rows
-from schemas.outputs import ALIGNMENT, ASSIGNMENT, SETPOINT, SHEDDING, SIGNAL
+from schemas.outputs import ALIGNMENT, ASSIGNMENT, REALLOCATION, SETPOINT, SHEDDING, SIGNAL
 
 _ZONE: Final = ("site", "zone")
 _CAPACITY: Final = ("capacity_lo95", "capacity_hi95")
@@ -95,26 +96,37 @@ class Desk:
         self._shedding.learn(brought.tasks.filter(pl.col("transition") == "created"))
         return booked
 
-    def review(self, at: int) -> Iterator[Rows]:
+    def recover(self, at: int) -> list[Rows]:
+        """What becomes of tasks of robots that failed, and who should do them now; a `review` does that, too."""
+        tasks, robots = self._tasks.open(), self._dispatch.known(self._outlook.fleet.robots())
+        reallocated = self._dispatch.recover(at, self._tasks, tasks, robots)
+        new = (reallocated["status"] == REALLOCATED).any()
+        parts = self._dispatched(at, tasks, robots) if new else []
+        parts.append(told(REALLOCATION, self._dispatch.taken_over(reallocated)))
+        return [one for one in parts if one[1].height]
+
+    def _dispatched(self, at: int, tasks: pl.DataFrame, robots: pl.DataFrame) -> list[Rows]:
+        kept = tasks.filter(~self._shedding.shed(at, tasks))
+        found = self._dispatch.review(at, kept, robots, self._tasks.done())
+        assignments = found.assignments.with_columns(event_time=pl.lit(at))
+        return [told(ASSIGNMENT, assignments), (SIGNAL.name, stuck_signals(found.stuck, at))]
+
+    def review(self, at: int) -> list[Rows]:
         """Everything that is decided at a time."""
         passed = self._steering.advance(None, at)
         parts = [told(SETPOINT, passed.setpoints), (SIGNAL.name, exception_signals(passed.exceptions))]
-        tasks = self._tasks.open()
+        tasks, robots = self._tasks.open(), self._dispatch.known(self._outlook.fleet.robots())
+        reallocated = self._dispatch.recover(at, self._tasks, tasks, robots)
         backlog = self._tasks.backlog().select(*_ZONE, (pl.col("work_micro") / _MICRO).alias("backlog"))
         view = self._outlook.review(at, backlog)
-        robots = self._dispatch.known(self._outlook.fleet.robots())
         parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)]
         parts.append(told(SHEDDING, self._shedding.review(at, _loads(view.gaps), tasks)))
-        kept = tasks.filter(~self._shedding.shed(at, tasks))
-        dispatched = self._dispatch.review(at, kept, robots, self._tasks.done())
-        parts += [
-            told(ASSIGNMENT, dispatched.assignments.with_columns(event_time=pl.lit(at))),
-            (SIGNAL.name, stuck_signals(dispatched.stuck, at)),
-        ]
+        parts += self._dispatched(at, tasks, robots)
+        parts.append(told(REALLOCATION, self._dispatch.taken_over(reallocated)))
         zones = self._zones(at, view, tasks, robots)
         if zones:
             parts.append(told(SETPOINT, self._steering.decide(at, zones)))
-        return (one for one in parts if one[1].height)
+        return [one for one in parts if one[1].height]
 
     def _unmapped_signals(self, unmapped: pl.DataFrame, at: int) -> list[Rows]:
         """Of each site and SKU once."""

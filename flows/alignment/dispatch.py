@@ -9,7 +9,11 @@ import polars as pl
 
 from domain.allocation.allocate import allocate
 from domain.allocation.config import AllocationConfig
+from domain.allocation.failures import RecoveryConfig
+from domain.allocation.recovery import Recovery
+from domain.allocation.recovery_tables import REALLOCATED
 from domain.allocation.tables import ASSIGNMENT_SCHEMA, DONE_SCHEMA, STUCK_SCHEMA
+from domain.allocation.task_book import TaskBook
 from domain.streaming.frames import from_bytes, to_bytes
 from flows.alignment.sections import Alignment
 
@@ -34,11 +38,14 @@ class Dispatched:
 
 
 class Dispatch:
-    """What robots are by their master data, and what was recommended last."""
+    """What robots are by their master data, whose tasks were taken from whom, and what was recommended last."""
 
     def __init__(self, settings: Alignment) -> None:
         self._config = AllocationConfig(
             stale_s=settings.unreachable_s, ageing_s=settings.ageing_s, depth=settings.tasks_ahead
+        )
+        self._recovery = Recovery(
+            RecoveryConfig(unreachable_us=round(settings.unreachable_s * 1e6), grace_us=round(settings.grace_s * 1e6))
         )
         self._master = pl.DataFrame(schema=MASTER_SCHEMA)
         self._given = pl.DataFrame(schema={name: ASSIGNMENT_SCHEMA[name] for name in _GIVEN})
@@ -56,22 +63,39 @@ class Dispatch:
             pl.col("active").fill_null(value=True)
         )
 
+    def recover(self, at: int, book: TaskBook, tasks: pl.DataFrame, robots: pl.DataFrame) -> pl.DataFrame:
+        """What becomes of tasks of robots that failed: REALLOCATION_SCHEMA. `tasks` are open, `robots` are `known`."""
+        return self._recovery.advance(robots, tasks, book.outcomes(self._recovery.watched()), at)
+
     def review(self, at: int, tasks: pl.DataFrame, robots: pl.DataFrame, done: pl.DataFrame) -> Dispatched:
-        """What is recommended now and was not before; `robots` are `known`."""
-        found = allocate(tasks, robots, at, self._config, done.select(DONE_SCHEMA.keys()))
+        """What is recommended now and was not before, after `recover` of the same time."""
+        well = robots.join(self._recovery.out(), on=_ROBOT, how="anti", maintain_order="left")
+        taken = self._recovery.as_allocated(tasks)
+        found = allocate(taken, well, at, self._config, done.select(DONE_SCHEMA.keys()))
         given = found.assignments.select(_GIVEN)
         fresh = found.assignments.join(self._given, on=_GIVEN, how="anti", maintain_order="left")
         stuck = found.stuck.filter(~_keys(found.stuck).is_in(_keys(self._stuck).to_list()))
         self._given, self._stuck = given, found.stuck
         return Dispatched(fresh, stuck)
 
+    def taken_over(self, reallocated: pl.DataFrame) -> pl.DataFrame:
+        """Reallocations with the robot that should do the task where nobody has it."""
+        chosen = self._given.select("site", "task", _chosen="robot")
+        joined = reallocated.join(chosen, on=("site", "task"), how="left", maintain_order="left")
+        to_robot = (
+            pl.when(pl.col("status") == REALLOCATED).then(pl.coalesce("to_robot", "_chosen")).otherwise("to_robot")
+        )
+        return joined.with_columns(to_robot=to_robot).drop("_chosen")
+
     def snapshot(self) -> list[object]:
-        """State as Arrow bytes."""
-        return [to_bytes(frame) for frame in (self._master, self._given, self._stuck)]
+        """State as primitives and Arrow bytes."""
+        return [self._recovery.snapshot(), *(to_bytes(frame) for frame in (self._master, self._given, self._stuck))]
 
     def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        self._master, self._given, self._stuck = (from_bytes(data) for data in state)
+        recovery, *frames = state
+        self._recovery.restore(recovery)
+        self._master, self._given, self._stuck = (from_bytes(data) for data in frames)
 
 
 def _keys(stuck: pl.DataFrame) -> pl.Series:

@@ -61,7 +61,10 @@ class AlignmentEstimator:
         yield from self._reviews(start)
         stragglers, self._stragglers = self._placed(start), []
         yield from self._learned(window(start, release.partials, stragglers, self._kinds), end)
-        yield from self._reviews(end)
+        if end == self._floor(end):
+            yield from self._reviews(end)
+        else:
+            yield from self._desk.recover(end)
 
     def _placed(self, start: int) -> list[pl.DataFrame]:
         """Stragglers at the start of a window: nothing is taken in before what was taken in already."""

@@ -10,7 +10,7 @@ import polars as pl
 from flows.estimators import Rows
 from flows.stock.tables import table
 from schemas.ids import event_id
-from schemas.outputs import ASSIGNMENT, SETPOINT, SHEDDING, Output
+from schemas.outputs import ASSIGNMENT, REALLOCATION, SETPOINT, SHEDDING, Output
 
 ASSIGNMENT_TYPE: Final = "allocation.assignment.v1"
 """Names the kind of id."""
@@ -25,6 +25,7 @@ _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     },
     SHEDDING.name: {"time_us": "event_time", "class": "priority", **_SPANS},
     ASSIGNMENT.name: {"expected_us": "expected_at"},
+    REALLOCATION.name: {"id": "reallocation", "at_us": "event_time", "failed_us": "failed_at"},
 }
 
 
