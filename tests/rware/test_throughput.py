@@ -1,0 +1,118 @@
+"""Throughput of a warehouse simulator that nobody here wrote, against what it reports itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+
+from flows.run import run
+from flows.settings import FileSource, Settings
+from tests.flows.warehouse import settings_of, table
+
+from .day import Config, Day
+
+pytestmark = pytest.mark.slow
+HOURS = 24
+
+
+@cache
+def day() -> Day:
+    return Day().run()
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a run over the day, which is done."""
+    folder = tmp_path_factory.mktemp("rware")
+    day().write(folder / "input")
+    settings = made(folder)
+    run(settings)
+    return settings
+
+
+def made(folder: Path) -> Settings:
+    """Settings of a run over both streams in `folder`/input."""
+    sources = {
+        stream.partition(".")[0]: FileSource(
+            kind="files", contract=f"{stream}@1", path=folder / "input" / f"{stream}.jsonl"
+        )
+        for stream in ("robot.state", "task")
+    }
+    return settings_of(folder, folder / "input", every_s=5.0).model_copy(update={"sources": sources})
+
+
+def rewarded(every: str, *by: str) -> pl.DataFrame:
+    """How often rware rewarded, by time and what is named."""
+    times = pl.col("time").dt.truncate(every).alias("window_start")
+    return day().truth().group_by(times, *by).len("tasks").cast({"tasks": pl.Int64}).sort("window_start", *by)
+
+
+def told(frame: pl.DataFrame, every: str, *by: str) -> pl.DataFrame:
+    """Tasks of lake rows, likewise; without rows of no tasks."""
+    times = pl.col("window_start").dt.truncate(every).dt.convert_time_zone("UTC")
+    counted = frame.with_columns(times).group_by("window_start", *by).agg(pl.col("tasks").sum())
+    return counted.filter(pl.col("tasks") > 0).sort("window_start", *by)
+
+
+def test_the_day_is_worth_the_name() -> None:
+    """Each of ten robots earns several rewards an hour, each zone has some each hour, and robots leave with tasks."""
+    truth = day().truth()
+    assert truth["reward"].unique().to_list() == [1.0]
+    assert truth.height > HOURS * 10 * 4 * 2
+    assert truth.group_by("robot").len()["len"].to_numpy().min() > HOURS * 4
+    assert rewarded("1h", "zone").height == HOURS * 2
+    assert [(episode.kind, len(episode.tasks)) for episode in day().episodes] == [
+        ("fault", 2),
+        ("silent", 2),
+        ("fault", 2),
+        ("silent", 2),
+        ("silent", 2),
+        ("decommissioned", 2),
+    ]
+
+
+@pytest.mark.parametrize("every", ["1m", "1h", "1d"])
+def test_tasks_per_robot_and_zone_are_those_that_rware_rewarded(settings: Settings, every: str) -> None:
+    """In every window, hour and the day, robot by robot and zone by zone, to the task."""
+    by = ("site", "zone", "robot")
+    assert told(table(settings, "robot_window_latest"), every, *by).equals(rewarded(every, *by))
+
+
+@pytest.mark.parametrize("every", ["1m", "1h", "1d"])
+@pytest.mark.parametrize("level", ["robot", "zone", "site"])
+def test_throughput_at_every_level_is_what_rware_rewarded(settings: Settings, level: str, every: str) -> None:
+    """Estimates of throughput rest on the same counts at each level."""
+    by = ("site",) if level == "site" else ("site", level)
+    rows = table(settings, "throughput_latest").filter(pl.col("level") == level).rename({"entity": "of"})
+    rows = rows.with_columns(pl.col("of").alias(level)) if level != "site" else rows
+    assert told(rows, every, *by).equals(rewarded(every, *by))
+
+
+def test_every_message_is_accounted_for(settings: Settings) -> None:
+    """All messages are good, in order and counted once."""
+    rows = table(settings, "accounting").select("rows_in", "good", "quarantined", "late", "duplicates", "conflicts")
+    messages = (len(day().states), len(day().tasks))
+    assert rows.rows() == [(count, count, 0, 0, 0, 0) for count in messages]
+
+
+def test_tasks_done_are_those_that_rware_rewarded() -> None:
+    """The desk tells of each reward once, of the robot that got it, and of no other task done."""
+    told = [msgspec.json.decode(message) for message in day().tasks]
+    done = Counter((m["event_time"][:19], m["zone"], m["robot"]) for m in told if m["transition"] == "done")
+    times = pl.col("time").dt.strftime("%Y-%m-%dT%H:%M:%S")
+    assert done == Counter(day().truth().select(times, "zone", "robot").iter_rows())
+    assert len({m["task"] for m in told if m["transition"] == "done"}) == done.total()
+
+
+def test_the_same_seed_gives_the_same_day() -> None:
+    """Two runs say the same to the byte; another seed says other things."""
+    short = Config(steps=300, removals=())
+    one, same, other = (Day(config).run() for config in (short, short, replace(short, seed=8)))
+    assert (one.states, one.tasks, one.rewards) == (same.states, same.tasks, same.rewards)
+    assert one.rewards != other.rewards
