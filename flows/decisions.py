@@ -1,4 +1,4 @@
-"""Decisions about proposals, written as messages of the contract `control` to the source that reads them."""
+"""Answers to proposals and setpoints, written as messages of the contract `control` to the source that reads them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,37 @@ from flows.stock.streams import CONTROL
 from schemas.errors import SettingsError
 from schemas.ids import event_id
 
-Verdict = Literal["accepted", "rejected"]
+Verdict = Literal["accepted", "rejected", "completed", "failed"]
+About = Literal["adjustment", "setpoint"]
+
+_KNOWN: dict[About, str] = {
+    "adjustment": "SELECT count(*) FROM adjustment WHERE {0} IN (proposal, reversal)",
+    "setpoint": "SELECT count(*) FROM setpoint WHERE setpoint = {0} AND status = 'sent'",
+}
+_UNKNOWN: dict[About, tuple[str, str]] = {
+    "adjustment": (
+        "there is no proposal, and no reversal of one, with the id {0!r}",
+        "`takt proposals` lists what can be decided",
+    ),
+    "setpoint": (
+        "there is no setpoint with the id {0!r}",
+        '`takt sql -c "SELECT setpoint, site, zone, robots, status FROM setpoint_now"` lists the newest',
+    ),
+}
 
 _TYPE = "takt.control.decision"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody decided about a proposal, or about its reversal, and when; the time with its zone."""
+    """What somebody decided about a proposal or made of a setpoint, and when; the time with its zone."""
 
     proposal: str
     verdict: Verdict
     by: str
     at: datetime
     comment: str | None = None
+    about: About = "adjustment"
 
     def message(self) -> bytes:
         """The message; the same decision of the same person at the same time is the same event."""
@@ -39,6 +56,7 @@ class Decision:
             {
                 "event_id": event_id(_TYPE, key),
                 "proposal": self.proposal,
+                "about": self.about,
                 "decision": self.verdict,
                 "by": self.by,
                 "comment": self.comment,
@@ -50,18 +68,13 @@ class Decision:
 def decide(settings: Settings, decision: Decision) -> str:
     """Give a decision to the source that reads them; where it went.
 
-    Raises SettingsError without such a source, or for an id that is of no proposal in the lake.
+    Raises SettingsError without such a source, or for an id that is of nothing of the kind in the lake.
     """
     source = _control(settings)
-    known = query(
-        lake_location(settings),
-        f"SELECT count(*) FROM adjustment WHERE {_literal(decision.proposal)} IN (proposal, reversal)",
-    )
+    known = query(lake_location(settings), _KNOWN[decision.about].format(_literal(decision.proposal)))
     if known.rows[0][0] == 0:
-        raise SettingsError(
-            f"there is no proposal, and no reversal of one, with the id {decision.proposal!r}",
-            fix="`takt proposals` lists what can be decided",
-        )
+        problem, fix = _UNKNOWN[decision.about]
+        raise SettingsError(problem.format(decision.proposal), fix=fix)
     return give(settings, source, [decision.message()], "decision")
 
 

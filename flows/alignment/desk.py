@@ -14,7 +14,8 @@ import polars as pl
 
 from domain.alignment.availability import HOUR_US
 from domain.alignment.setpoint_tables import HoldCause
-from domain.alignment.shedding import Shedding, SheddingConfig
+from domain.alignment.shedding import Shedding
+from domain.alignment.shedding_stage import SheddingConfig
 from domain.allocation.recovery_tables import REALLOCATED
 from domain.allocation.task_book import Booked, TaskBook
 from domain.streaming.partition import IDENTITY

@@ -1,4 +1,4 @@
-"""`takt proposals`, `takt approve` and `takt reject`."""
+"""`takt proposals`, `takt approve`, `takt reject` and `takt acknowledge`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboards.render import Format, render
 from dashboards.sql import query
 from flows.build import lake_location
 from flows.cli.common import SettingsFile, err, out, settings_from
-from flows.decisions import Decision, Verdict, decide
+from flows.decisions import About, Decision, Verdict, decide
 
 _OPEN = """
     SELECT proposal, site, sku, location, quantity, expires_at, reason FROM adjustment_open
@@ -33,6 +33,9 @@ def register(app: typer.Typer) -> None:
     app.command(name="proposals", epilog="Example: takt proposals --format csv")(proposals)
     app.command(name="approve", epilog='Example: takt approve 5d0f... --comment "counted twice"')(approve)
     app.command(name="reject", epilog="Example: takt reject 5d0f... --by ada")(reject)
+    app.command(name="acknowledge", epilog="Example: takt acknowledge 5d0f... completed --by fleet-manager")(
+        acknowledge
+    )
 
 
 def proposals(
@@ -61,10 +64,31 @@ def reject(
     _decide("rejected", proposal, by, comment, at, settings)
 
 
+def acknowledge(
+    setpoint: Annotated[str, typer.Argument(help="id of the setpoint")],
+    verdict: Annotated[Verdict, typer.Argument(help="what the controller makes of it")],
+    by: By = None,
+    comment: Comment = None,
+    at: At = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Answer a setpoint as the controller that carries it out would: accepted or rejected, then completed or failed.
+
+    Controllers write the same message to the control topic themselves; given twice, or too late, it changes nothing.
+    """
+    _decide(verdict, setpoint, by, comment, at, settings, "setpoint")
+
+
 def _decide(
-    verdict: Verdict, proposal: str, by: str | None, comment: str | None, at: datetime | None, settings: SettingsFile
+    verdict: Verdict,
+    proposal: str,
+    by: str | None,
+    comment: str | None,
+    at: datetime | None,
+    settings: SettingsFile,
+    about: About = "adjustment",
 ) -> None:
     when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
-    decision = Decision(proposal, verdict, by or getpass.getuser(), when, comment)
+    decision = Decision(proposal, verdict, by or getpass.getuser(), when, comment, about)
     place = decide(settings_from(settings), decision)
     err.print(f"{proposal} {verdict} by {decision.by}, given to {place}")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 import schemas.decode
+from domain.alignment import setpoint_tables
+from domain.allocation import lifecycle
 from domain.inventory import looks
 from domain.inventory.codes import CODES
 from domain.inventory.proposal_tables import REFUSALS
@@ -36,6 +38,17 @@ _SIGNALS = {
     "stock_invariant_broken": "A balance is what it cannot be: an invariant of the stock ledger, see below. Warning",
     "stock_invariant_restored": "The invariant holds again, most often because a late paper came. Info",
     "stock_leak": "Counts show that stock goes, or comes, a little at a time. Warning",
+    "setpoint_unacknowledged": "Nobody answered a setpoint in time; the one before stays in force. Warning",
+    "setpoint_rejected": "Its controller will not carry a setpoint out; the one before stays in force. Warning",
+    "setpoint_failed": "Its controller could not carry a setpoint out; the one before stays in force. Warning",
+    "setpoint_lapsed": "A setpoint's time ran out while it was in force, or before it was carried out. Critical",
+    "task_cycle": "Tasks depend on each other in a circle, which is named; none of them can ever be done. Warning",
+    "task_deadlock": "Tasks and the robots that have them wait for each other. Critical",
+    "task_missing": "Tasks depend on one that is neither open nor done. Warning",
+    "task_unservable": "No robot of the site can do the tasks. Warning",
+    "task_starvation": "A task that could be done has waited too long. Warning",
+    "task_dropped": "An open task of which nothing was heard for a week no longer counts as open. Warning",
+    "demand_unmapped": "No rule turns the demand of a SKU into work; told once of each site and SKU. Warning",
     "demand_drift": "Demand of a series is no longer what it was: ADWIN on standardised residuals. Info",
 }
 
@@ -91,6 +104,9 @@ def codes_page() -> str:
         "## Messages of demand and stock that are refused",
         _REFUSED_LATER,
         _codes(CODES | _COUNTS | REFUSALS | _SALES),
+        "## Steps of tasks, and answers to setpoints, that are refused",
+        "Where capacity is aligned with demand; counted as quarantined, too.",
+        _codes(lifecycle.REFUSALS | setpoint_tables.REFUSALS),
         "## Kinds of signals",
         "Column `kind` of the output `signal`.",
         _codes(_SIGNALS),
