@@ -20,7 +20,7 @@ import polars as pl
 
 from domain.alignment.availability import HOUR_US
 from domain.alignment.fleet import Schema
-from domain.alignment.tallies import ZONE, Float64, Int64, Tallies, shrunk
+from domain.alignment.tallies import ZONE, Float64, Int64, Tallies
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
@@ -126,7 +126,7 @@ class Arrivals:
         """
         aged = 0.5 ** (max(now_us - self._until, 0) / HOUR_US / _HALF_LIFE_H) if len(self._zones) else 1.0
         rate, hours = self._rate(), self._known_hours() * aged
-        scatter = shrunk(self._zones["scatter"], self._zones["blocks"], 1.0, 1.0)
+        scatter = self._zones.shrunk(self._zones["scatter"], self._zones["blocks"], worth=1.0, default=1.0)
         least = rate + _ratio(scatter, hours)
         frame = self._zones.frame().select(ZONE)
         columns = {"rate": rate, "variance": scatter * least, "rate_variance": _ratio(scatter * least, hours)}

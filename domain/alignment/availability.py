@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from domain.alignment.tallies import Float64, Int64, Tallies, shrunk
+from domain.alignment.tallies import Float64, Int64, Tallies
 
 UNHEARD_US: Final = 120_000_000
 """A robot silent for longer is down, or may as well be."""
@@ -126,12 +126,8 @@ class Outages:
         failures, up = self.sums["failures"], self.sums["up_h"]
         repairs, down = self.sums["repairs"], self.sums["down_h"] + still_down_h
         return {
-            "failure_rate": 1 / _mean_time(up, failures, _MTBF_H),
+            "failure_rate": 1 / self.sums.shrunk(up, failures, worth=_WORTH, default=_MTBF_H),
             "failures": failures + _WORTH,
-            "repair_rate": 1 / _mean_time(down, repairs, _MTTR_H),
+            "repair_rate": 1 / self.sums.shrunk(down, repairs, worth=_WORTH, default=_MTTR_H),
             "repairs": repairs + _WORTH,
         }
-
-
-def _mean_time(hours: Float64, events: Float64, default: float) -> Float64:
-    return shrunk(hours, events, _WORTH, default)

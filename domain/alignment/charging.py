@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from domain.alignment.tallies import Float64, Int64, Tallies, shrunk
+from domain.alignment.tallies import Float64, Int64, Tallies
 
 Bool = npt.NDArray[np.bool_]
 
@@ -100,22 +100,25 @@ class Batteries:
     def cycles(self) -> dict[str, Float64]:
         """Per zone: `drain` while busy and `charge` in % per hour; `low`, `high` levels in %; variance of both."""
         sums = self.sums
-        low = shrunk(sums["start"], sums["starts"], _WORTH, _START)
-        high = shrunk(sums["end"], sums["ends"], _WORTH, _END)
+        low = sums.shrunk(sums["start"], sums["starts"], worth=_WORTH, default=_START)
+        high = sums.shrunk(sums["end"], sums["ends"], worth=_WORTH, default=_END)
+        charge = sums.shrunk(sums["gained"], sums["charged_h"], worth=_WORTH, default=_CHARGE_RATE)
         squares = sums["start2"] - 2 * low * sums["start"] + low**2 * sums["starts"]
         squares += sums["end2"] - 2 * high * sums["end"] + high**2 * sums["ends"]
+        levels = sums["starts"] + sums["ends"]
+        variance = sums.shrunk(np.maximum(squares, 0.0), levels, worth=_WORTH, default=_LEVEL_VARIANCE)
         return {
             "drain": self._drain(),
-            "charge": np.maximum(shrunk(sums["gained"], sums["charged_h"], _WORTH, _CHARGE_RATE), _LEAST_DRAIN),
+            "charge": np.maximum(charge, _LEAST_DRAIN),
             "low": low,
             "high": np.maximum(high, low + _LEAST_SPAN),
-            "level_variance": shrunk(np.maximum(squares, 0.0), sums["starts"] + sums["ends"], _WORTH, _LEVEL_VARIANCE),
+            "level_variance": variance,
         }
 
     def _drain(self) -> Float64:
-        """Least squares of the drop on busy and idle hours, drawn to that of all zones, which is drawn to a default."""
+        """Least squares of the drop on busy and idle hours, drawn to that of the site, which is drawn to a default."""
         sums = [self.sums[name] for name in _DRIVE]
-        busy, idle = _least_squares([s.sum() for s in sums], _DRAIN_BUSY, _DRAIN_IDLE)
+        busy, idle = _least_squares([self.sums.of_site(s) for s in sums], _DRAIN_BUSY, _DRAIN_IDLE)
         drain, _ = _least_squares(sums, busy, idle)
         return np.maximum(drain, _LEAST_DRAIN)
 

@@ -120,11 +120,12 @@ class Fleet:
         # No robot is busy for longer than it is available: a counter that says so is broken.
         busy = np.clip(rows["busy_us"].to_numpy(), 0, rows["available_us"].to_numpy()) / HOUR_US
         rates.learn(zone, tasks, busy)
-        rate = pl.Series(rates.tasks_per_hour()[zone])
-        # Hours in the zone it left count by the tasks they would have brought in the zone it is in now.
-        here = rate.to_frame("rate").select(pl.col("rate") * pl.Series(busy)).to_series()
+        rate = rates.tasks_per_hour()[zone]
         now = (
-            rows.with_columns(rate.alias("rate"), here.alias("expected"), pl.Series("window_busy_h", busy))
+            # Hours in a zone it left count by the tasks they would have brought, in the zone it is in now.
+            rows.with_columns(
+                pl.Series("rate", rate), pl.Series("expected", rate * busy), pl.Series("window_busy_h", busy)
+            )
             .group_by(_ROBOT, maintain_order=True)
             .agg(
                 pl.col("zone", "last_us", "mode", "battery", "x", "y", "rate").last(),

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from domain.alignment.tallies import Float64, Int64, Tallies, shrunk
+from domain.alignment.tallies import Float64, Int64, Tallies
 
 _RATES = ("tasks", "busy_h", "squared_h", "done", "work")
 _BLOCK = ("block_since_h", "block_tasks", "block_expected", "block_done", "block_work")
@@ -94,19 +94,19 @@ class Rates:
 
     def tasks_per_hour(self) -> Float64:
         """Tasks per busy hour of each zone."""
-        return shrunk(self.sums["tasks"], self.sums["busy_h"], _RATE_WORTH_H, _RATE)
+        return self.sums.shrunk(self.sums["tasks"], self.sums["busy_h"], worth=_RATE_WORTH_H, default=_RATE)
 
     def work_per_task(self) -> Float64:
         """Work units per task of each zone."""
-        return shrunk(self.sums["work"], self.sums["done"], 1.0, _WORK)
+        return self.sums.shrunk(self.sums["work"], self.sums["done"], worth=1.0, default=_WORK)
 
     def task_scatter(self) -> Float64:
         """Variance over mean of the tasks of some busy time."""
-        return shrunk(self.sums["task_scatter"], self.sums["blocks"], _BLOCK_WORTH, 1.0)
+        return self.sums.shrunk(self.sums["task_scatter"], self.sums["blocks"], worth=_BLOCK_WORTH, default=1.0)
 
     def work_scatter(self) -> Float64:
         """Variance over mean of the work of some busy time, in mean tasks."""
-        return shrunk(self.sums["work_scatter"], self.sums["blocks"], _BLOCK_WORTH, 1.0)
+        return self.sums.shrunk(self.sums["work_scatter"], self.sums["blocks"], worth=_BLOCK_WORTH, default=1.0)
 
     def known_tasks(self) -> Float64:
         """Tasks at full weight that each zone's rate rests on."""

@@ -6,7 +6,7 @@ not depend on which zones were seen before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +37,7 @@ class Tallies:
 
     def zones(self, rows: pl.DataFrame, at_us: int) -> Int64:
         """Number of the zone of each row, which has columns `site` and `zone`; new zones are added, seen at `at_us`."""
-        keys = rows.select(ZONE).unique(maintain_order=True)
-        for key in keys.iter_rows():
+        for key in _keys(rows):
             self._numbers.setdefault(key, len(self._numbers))
         added = len(self) - len(self._seen)
         if added:
@@ -50,11 +49,24 @@ class Tallies:
 
     def found(self, rows: pl.DataFrame) -> Int64:
         """Number of the zone of each row, -1 for one that is not known."""
-        keys = rows.select(ZONE).unique(maintain_order=True)
-        number = [self._numbers.get(key, -1) for key in keys.iter_rows()]
-        numbered = keys.with_columns(pl.Series("number", number, pl.Int64))
-        found = rows.select(ZONE).join(numbered, on=ZONE, how="left", maintain_order="left")
-        return found["number"].fill_null(-1).to_numpy()
+        return np.array([self._numbers.get(key, -1) for key in _keys(rows)], dtype=np.int64)
+
+    def of_site(self, values: Float64) -> Float64:
+        """For each zone, the sum of the values of all zones of its site."""
+        sites: dict[str, int] = {}
+        site = np.array([sites.setdefault(site, len(sites)) for site, _ in self._numbers], dtype=np.int64)
+        return np.bincount(site, values)[site].astype(np.float64) if len(site) else values
+
+    def shrunk(self, total: Float64, weight: Float64, *, worth: float, default: float) -> Float64:
+        """Mean total / weight of each zone, drawn to that of its site, which is drawn to a default; `worth` in weight.
+
+        >>> zones = Tallies(("hours", "tasks"))
+        >>> _ = zones.zones(pl.DataFrame({"site": ["north", "north"], "zone": ["pick", "pack"]}), 0)
+        >>> zones.shrunk(np.array([30.0, 0.0]), np.array([2.0, 0.0]), worth=1.0, default=6.0).tolist()
+        [14.0, 12.0]
+        """
+        together = (self.of_site(total) + worth * default) / (self.of_site(weight) + worth)
+        return (total + worth * together) / (weight + worth)
 
     def add(self, zones: Int64, **values: npt.ArrayLike) -> None:
         """Add values of rows to the sums of their zones."""
@@ -88,11 +100,5 @@ class Tallies:
         self._sums = {name: frame[name].to_numpy().copy() for name in self._names}
 
 
-def shrunk(total: Float64, weight: Float64, worth: float, default: float) -> Float64:
-    """Mean total / weight of each zone, drawn to that of all zones, which is drawn to a default; `worth` in weight.
-
-    >>> shrunk(np.array([30.0, 0.0]), np.array([2.0, 0.0]), worth=1.0, default=6.0).tolist()
-    [14.0, 12.0]
-    """
-    together = (float(total.sum()) + worth * default) / (float(weight.sum()) + worth)
-    return (total + worth * together) / (weight + worth)
+def _keys(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    return zip(rows["site"].to_list(), rows["zone"].to_list(), strict=True)
