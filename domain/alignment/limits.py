@@ -50,14 +50,15 @@ class Limits:
     """
 
     def __init__(self, zones: Sequence[ZoneLimit], sites: Mapping[str, int] | None = None) -> None:
-        self._sites = dict(sites or {})
+        self.sites = dict(sites or {})
+        """Most robots of all zones of a site, where that is limited."""
         self._zones = {(limit.site, limit.zone): limit for limit in zones}
         problems = [problem for limit in zones for problem in _wrong(limit)]
         count = Counter((limit.site, limit.zone) for limit in zones)
         problems += [f"{n} limits are of site {site} and zone {zone}" for (site, zone), n in count.items() if n > 1]
         if (ANY, ANY) not in count:
             problems.append("zones that are not named have no limit")
-        problems += [f"site {site} is limited to {most} robots" for site, most in self._sites.items() if most < 0]
+        problems += [f"site {site} is limited to {most} robots" for site, most in self.sites.items() if most < 0]
         if problems:
             raise SettingsError("\n".join(problems), fix="give one limit per zone, and one for any other")
 
@@ -80,8 +81,8 @@ class Limits:
             robots, cut = limit.low, "low"
         if robots > limit.high:
             robots, cut = limit.high, "high"
-        if site in self._sites and robots + others > self._sites[site]:
-            robots, cut = max(0, self._sites[site] - others), "site"
+        if site in self.sites and robots + others > self.sites[site]:
+            robots, cut = max(0, self.sites[site] - others), "site"
         return Bounded(robots, cut)
 
 

@@ -96,7 +96,8 @@ class Setpoints:
             self._ledger.held(site, zone, None)
         target = series.target()
         last = target.asked.robots if target else present
-        bounded = self._limits.bound(site, zone, robots, last, self._ledger.others(site, zone))
+        others = self._ledger.others(site, zone) if site in self._limits.sites else 0
+        bounded = self._limits.bound(site, zone, robots, last, others)
         stands = target is not None and {bounded.robots} == {s.asked.robots for s in (target, *series.doubtful())}
         if target and stands and not self._runs_out(target, decided_us):
             return output.frame()

@@ -120,8 +120,9 @@ def test_answers_to_what_nobody_sent_are_refused():
     desk = Desk().at(0)
     name = desk.want(10)
     desk.at(1, ("nonsense", "accepted", 0.5))
-    desk.at(3_000, (name, "accepted", 2_999))
-    assert desk.codes == ["setpoint.unknown"] * 2
+    desk.at(60)  # it expires, and is remembered for a day
+    desk.at(2_000, (name, "accepted", 60 + 1_439), (name, "accepted", 60 + 1_440))
+    assert desk.codes == ["setpoint.unknown", "setpoint.late", "setpoint.unknown"]
 
 
 def test_a_later_one_in_force_supersedes_an_earlier():
