@@ -70,3 +70,132 @@ def test_a_robot_that_returns_too_late_has_not():
     anew = tasks(t=("assigned", "a", 31 * MINUTE))
     assert told.review(32, {"a": "idle"}, anew) == [("t", "settled", "a", "a")]
     assert told.holder(anew) == ("assigned", "a")
+
+
+def test_a_robot_that_was_decommissioned_never_has_its_tasks_again():
+    """Not even if it failed before, was taken out then, and is back within the grace."""
+    told = Told()
+    told.review(10, {"a": "fault"}, HAS)
+    told.review(11, {"a": {"mode": "fault", "active": False}}, HAS)
+    for minute in (12, 14, 16, 20):
+        assert told.review(minute, {"a": "idle"}, HAS) == []
+    assert told.holder(HAS) == ("queued", None)
+
+
+def test_all_fail_at_once():
+    """Each task once, and each back."""
+    open_tasks = tasks(t=("assigned", "a", 0), u=("started", "a", 0), v=("started", "b", 0), w=("queued", None, 0))
+    told = Told()
+    lost = told.review(10, {"a": "fault", "b": "offline", "c": "idle"}, open_tasks)
+    assert [row[:3] for row in lost] == [(n, "reallocated", r) for n, r in (("t", "a"), ("u", "a"), ("v", "b"))]
+    told.review(12, {"a": "idle", "b": "busy", "c": "idle"}, open_tasks)
+    back = told.review(14, {"a": "idle", "b": "busy", "c": "idle"}, open_tasks)
+    assert [row[:2] for row in back] == [(n, "undone") for n in "tuv"]
+    assert len({row["id"] for row in told.rows}) == 3
+
+
+def test_another_robot_that_has_started_keeps_it():
+    """However soon the first returns."""
+    told = Told()
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    begun = tasks(t=("started", "b", 11 * MINUTE))
+    assert told.review(11, {"a": "idle", "b": "busy"}, begun) == [("t", "settled", "a", "b")]
+    assert told.review(20, {"a": "idle", "b": "busy"}, begun) == []
+    assert told.holder(begun) == ("started", "b")
+
+
+def test_an_order_that_was_not_begun_is_withdrawn():
+    """When the first robot returns in time; its task is its own until the fleet says so."""
+    told = Told()
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    given = tasks(t=("assigned", "b", 11 * MINUTE))
+    assert told.review(12, {"a": "idle", "b": "idle"}, given) == []
+    assert told.holder(given) == ("assigned", "b")
+    assert told.review(14, {"a": "idle", "b": "idle"}, given) == [("t", "undone", "a", "b")]
+    assert told.holder(given) == ("assigned", "a")
+    assert (told.rows[-1]["action"], told.rows[-1]["at_robot"]) == ("restore", "b")
+    assert told.review(15, {"a": "idle", "b": "fault"}, given) == []
+    assert told.holder(given) == ("assigned", "a")
+    begun = tasks(t=("started", "b", 16 * MINUTE))
+    assert told.review(16, {"a": "idle", "b": "busy"}, begun) == []
+    assert told.holder(begun) == ("started", "b")
+
+
+def test_an_order_elsewhere_stays_when_the_robot_is_not_back_in_time():
+    """Then the reallocation is settled, begun or not."""
+    told = Told()
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    given = tasks(t=("assigned", "b", 11 * MINUTE))
+    assert told.review(25, {"a": "fault", "b": "idle"}, given) == []
+    assert told.review(26, {"a": "fault", "b": "idle"}, given) == [("t", "settled", "a", "b")]
+
+
+def test_the_robot_that_took_over_fails():
+    """The first reallocation is settled, and another begins; the first robot's return changes nothing."""
+    told = Told()
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    given = tasks(t=("assigned", "b", 11 * MINUTE))
+    both = told.review(12, {"a": "fault", "b": "offline"}, given)
+    assert both == [("t", "settled", "a", "b"), ("t", "reallocated", "b", None)]
+    assert told.review(14, {"a": "idle", "b": "offline"}, given) == []
+    assert told.review(16, {"a": "idle", "b": "offline"}, given) == []
+    assert told.holder(given) == ("queued", None)
+
+
+@pytest.mark.parametrize(
+    ("ended", "status", "to"),
+    [
+        (("done", "a"), "kept", None),
+        (("done", "b"), "settled", "b"),
+        (("cancelled", "a"), "settled", None),
+        (("failed", None), "settled", None),
+        (None, "settled", None),
+    ],
+)
+def test_late_truth_about_a_task_that_ended(ended, status, to):
+    """The robot that was lost had done it after all; or another has, or nobody will."""
+    told = Told()
+    told.review(10, {"a": SILENT, "b": "idle"}, BEGUN)
+    gone = told.review(11, {"a": SILENT, "b": "idle"}, tasks(), {"t": ended} if ended else {})
+    assert gone == [("t", status, "a", to)]
+    assert told.recovery.watched().height == (ended == ("failed", None))  # which may yet be given to it again
+
+
+def test_a_robot_that_starts_on_a_task_after_all_keeps_it():
+    """It was lost from sight, and worked on."""
+    told = Told()
+    told.review(10, {"a": SILENT, "b": "idle"}, HAS)
+    begun = tasks(t=("started", "a", 10 * MINUTE))
+    assert told.review(11, {"a": SILENT, "b": "idle"}, begun) == [("t", "kept", "a", None)]
+    assert told.holder(begun) == ("started", "a")
+    assert told.review(12, {"a": SILENT, "b": "idle"}, begun) == []
+
+
+def test_a_task_that_was_kept_while_another_had_its_order():
+    """That order has to be withdrawn."""
+    told = Told()
+    told.review(10, {"a": SILENT, "b": "idle"}, HAS)
+    told.review(11, {"a": SILENT, "b": "idle"}, tasks(t=("assigned", "b", 10 * MINUTE)))
+    told.review(12, {"a": SILENT, "b": "idle"}, tasks(), {"t": ("done", "a")})
+    assert (told.rows[-1]["action"], told.rows[-1]["at_robot"]) == ("withdraw", "b")
+
+
+def test_a_task_queued_by_the_fleet_is_settled():
+    """It is then given out like any other."""
+    told = Told()
+    told.review(10, {"a": "fault"}, HAS)
+    queued = tasks(t=("queued", None, 11 * MINUTE))
+    assert told.review(11, {"a": "fault"}, queued) == [("t", "settled", "a", None)]
+    assert told.holder(queued) == ("queued", None)
+
+
+def test_a_second_failure_is_a_second_episode():
+    """With an id of its own; an order given to a robot within one failure twice is taken from it once."""
+    told = Told()
+    told.review(10, {"a": "fault"}, HAS)
+    told.review(11, {"a": "fault"}, tasks(t=("queued", None, 11 * MINUTE)))
+    assert told.review(12, {"a": "fault"}, tasks(t=("assigned", "a", 12 * MINUTE))) == []
+    for minute in (13, 15):
+        told.review(minute, {"a": "idle"}, HAS)
+    assert told.review(16, {"a": "fault"}, HAS) == [("t", "reallocated", "a", None)]
+    assert len({row["id"] for row in told.rows}) == 2
