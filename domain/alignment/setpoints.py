@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from domain.alignment.limits import Limits
+from domain.alignment.limits import Bounded, Limits
 from domain.alignment.setpoint import HOLD_TYPE, Asked, Evidence, Setpoint, Spell
 from domain.alignment.setpoint_answers import Answer, in_order
 from domain.alignment.setpoint_config import SetpointConfig
@@ -95,9 +95,7 @@ class Setpoints:
             output.tell_spell((site, zone), series.spell, "resumed", decided_us, self._config.hold_us)
             self._ledger.held(site, zone, None)
         target = series.target()
-        last = target.asked.robots if target else present
-        others = self._ledger.others(site, zone) if site in self._limits.sites else 0
-        bounded = self._limits.bound(site, zone, robots, last, others)
+        bounded = self._bounded(site, zone, robots, target.asked.robots if target else present)
         stands = target is not None and {bounded.robots} == {s.asked.robots for s in (target, *series.doubtful())}
         if target and stands and not self._runs_out(target, decided_us):
             return output.frame()
@@ -140,7 +138,10 @@ class Setpoints:
         """Renew what is held, for as long as the spell allows."""
         asked = target.asked
         expires_us = min(now_us + self._config.expires_after_us, spell.since_us + self._config.hold_us)
-        if expires_us <= asked.expires_us:
+        allowed = self._bounded(
+            asked.site, asked.zone, asked.robots, asked.robots
+        )  # limits may be others since a restart
+        if expires_us <= asked.expires_us or allowed.cut:
             return
         why = replace(asked.evidence, reason=f"held as {HOLD_CAUSES[spell.cause]}")
         renewal = replace(
@@ -178,6 +179,10 @@ class Setpoints:
             robots = coming.get(slot, robots)
             slots.append(robots)
         return tuple(slots)
+
+    def _bounded(self, site: str, zone: str, robots: float, last: int | None) -> Bounded:
+        others = self._ledger.others(site, zone) if site in self._limits.sites else 0
+        return self._limits.bound(site, zone, robots, last, others)
 
     def _runs_out(self, setpoint: Setpoint, now_us: int) -> bool:
         return setpoint.asked.expires_us - now_us <= self._config.renew_before_us

@@ -78,6 +78,18 @@ def test_an_unanswered_setpoint_counts_against_the_site():
         assert desk.rows[-1]["robots"] == robots
 
 
+def test_what_is_held_is_not_renewed_beyond_limits_that_are_new():
+    """A restart may bring stricter ones: then it expires."""
+    desk = Desk().at(0)
+    desk.want(10)
+    strict = Desk(limits=Limits([ZoneLimit(low=0, high=9, step=4)]))
+    strict.setpoints.restore(desk.setpoints.snapshot())
+    name = desk.rows[0]["setpoint"]
+    for one, statuses in ((strict, ["held"]), (desk, ["held", "sent"])):
+        one.at(45, (name, "completed", 1))
+        assert [row["status"] for row in one.hold()] == statuses
+
+
 _ROUND = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(ZONES, _HOSTILE)),
     st.lists(st.tuples(st.integers(0, 200), st.sampled_from(["accepted", "completed", "rejected", "failed"]))),

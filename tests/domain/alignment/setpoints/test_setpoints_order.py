@@ -104,7 +104,6 @@ def test_cuts_restarts_and_order_change_nothing(reviews, said, cuts, random):
 @given(_REVIEWS, st.lists(_ANSWERS, max_size=8), st.integers(0, 70), st.randoms(use_true_random=False))
 def test_what_is_said_again_changes_nothing(reviews, said, more, random):
     """At once or later, even too late: only refusals tell of it."""
-    said = [answers[:1] for answers in said]
     once, twice = (_run(reviews, said, random, again=again) for again in ((), (more,)))
     assert once.asked == twice.asked
     for name in ("setpoints", "exceptions"):
