@@ -37,8 +37,12 @@ def _sections(name: str, field: dict[str, Any], schema: dict[str, Any]) -> Itera
             section = _resolve(option, schema)
             kind = section["properties"]["kind"]["const"]
             yield f'`[{name}.NAME]` with `kind = "{kind}"`', section
-    if "properties" in _resolve(field, schema):
-        yield f"`[{name}]`", _resolve(field, schema)
+    section = _resolve(field, schema)
+    if "properties" in section:
+        yield f"`[{name}]`", section
+        for key, inner in section["properties"].items():
+            if _is_list_of_sections(inner, schema):
+                yield f"`[[{name}.{key}]]`", _resolve(inner["items"], schema)
 
 
 def _table(section: dict[str, Any], schema: dict[str, Any]) -> str:
@@ -52,7 +56,12 @@ def _table(section: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def _is_section(field: dict[str, Any], schema: dict[str, Any]) -> bool:
-    return "properties" in _resolve(field, schema) or field.get("type") == "object"
+    of_sections = "patternProperties" in field or _is_list_of_sections(field, schema)
+    return "properties" in _resolve(field, schema) or of_sections
+
+
+def _is_list_of_sections(field: dict[str, Any], schema: dict[str, Any]) -> bool:
+    return "properties" in _resolve(field.get("items", {}), schema)
 
 
 def _resolve(field: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +82,10 @@ def _type(field: dict[str, Any], schema: dict[str, Any]) -> str:
         return "text, kept secret"
     if field.get("format") == "path":
         return "path"
+    if field["type"] == "array":
+        return f"list of: {_type(field['items'], schema)}"
+    if field["type"] == "object":
+        return f"table, name = {_type(field['additionalProperties'], schema)}"
     name = {"string": "text", "boolean": "true or false"}.get(field["type"], field["type"])
     bounds = [f"{words} {field[key]:,.10g}" for key, words in _RANGES.items() if key in field]
     return ", ".join([name, *bounds])

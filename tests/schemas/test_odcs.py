@@ -29,8 +29,10 @@ SHIPPED = [
     "pos.sale@1",
     "promotion@1",
     "robot.state@1",
+    "robot@1",
     "sensor.reading@1",
     "task@1",
+    "task@2",
 ]
 
 

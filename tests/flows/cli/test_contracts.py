@@ -45,7 +45,10 @@ def test_show_tells_fields_and_rules(tmp_path):
 
 def test_show_names_the_contracts_there_are(tmp_path):
     """An unknown name is answered with the known ones, a missing document with what to give."""
-    assert "robot.state@1, sensor.reading@1, task@1" in takt(tmp_path, "contracts", "show", "robot", code=1).stderr
+    assert (
+        "robot.state@1, robot@1, sensor.reading@1, task@1, task@2"
+        in takt(tmp_path, "contracts", "show", "rob", code=1).stderr
+    )
     assert "no.yaml does not exist" in takt(tmp_path, "contracts", "show", "no.yaml", code=1).stderr
 
 
