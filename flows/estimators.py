@@ -9,7 +9,7 @@ import polars as pl
 
 from domain.streaming.partition import VALID
 from domain.streaming.timeline import Release, Stage
-from domain.streaming.windows import TIME
+from domain.streaming.windows import TIME, WINDOW_START
 from domain.throughput.estimates import ThroughputEstimator
 from domain.throughput.levels import levels
 from domain.throughput.rate import RateModel
@@ -63,7 +63,10 @@ class StagedEstimator:
         for release in releases:
             partials.setdefault(release.stage, []).extend(release.partials.values())
         rows = {stage: self._rows(parts) for stage, parts in partials.items()}
-        estimates = self._stages.run([(release.stage, release.window_start) for release in releases], rows)
+        # Of a window that has rows of a partition, none may be such that anything is learned of them.
+        there = {stage: set(frame[WINDOW_START].unique()) for stage, frame in rows.items()}
+        due = [(one.stage, one.window_start) for one in releases if one.window_start in there[one.stage]]
+        estimates = self._stages.run(due, rows)
         return [(self._output.name, estimates)] if estimates.height else []
 
     def on_straggler(self, place: str, rows: pl.DataFrame) -> bool:
