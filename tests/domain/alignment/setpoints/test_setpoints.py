@@ -81,6 +81,17 @@ def test_no_answer_in_time_is_an_exception():
     assert desk.codes == ["setpoint.late"] * 2
 
 
+def test_what_was_not_answered_in_time_stays_so():
+    """Also when a later one comes into force: it is told once what became of it."""
+    desk = Desk().at(0)
+    first = desk.want(10)
+    desk.at(5)
+    second = desk.want(10)
+    desk.at(10, (second, "completed", 6), (first, "completed", 7))
+    assert (desk.in_force, desk.codes) == (10, ["setpoint.late"])
+    assert desk.statuses == ["sent", "unacknowledged", "sent", "completed"]
+
+
 def test_doubt_is_cleared_by_saying_again_what_was_before():
     """An unanswered setpoint may have been carried out, so going back is a setpoint too, not a renewal."""
     desk = Desk().at(0)
@@ -237,8 +248,12 @@ def test_decisions_keep_their_time_and_order():
     """Anything else would make the result depend on how the calls came."""
     desk = Desk().at(5)
     desk.want(10, zone="pick")
-    with pytest.raises(ValueError, match="after"):
-        desk.want(10, zone="pack")
+    again = Desk()
+    again.setpoints.restore(desk.setpoints.snapshot())
+    again.now = desk.now
+    for one in (desk, again, desk.at(5)):
+        with pytest.raises(ValueError, match="is decided about after"):
+            one.want(10, zone="pack")
     with pytest.raises(ValueError, match="advance first"):
         desk.setpoints.issue("north", "z", 10, 6 * MINUTE, WHY)
     with pytest.raises(ValueError, match="goes back"):
