@@ -2,7 +2,7 @@
 
 After each value, expert i with one-step error e_i:
 
-    loss_i = min(1, e_i^2 / 4 s), s the running mean of the mix's own e^2
+    loss_i = min(1, e_i^2 / 4 s), s the running mean of the mix's own e^2, none taken for more than 100 s
     w_i <- w_i exp(-eta loss_i), normalised;  w_i <- (1 - share) w_i + share / K
 
 Losses are measured against the mix's error, not against y^2: for intermittent demand the two are alike, but of
@@ -11,6 +11,9 @@ passengers, six months ahead: root mean squared error / mean .123 by y^2, .089 b
 
 The share lets an expert come back when the series changes, and no weight can underflow: each stays above
 share / K. River's `EWARegressor` has neither, and its cold prediction is the sum of its experts.
+
+One error counts for no more than 100 s, or a single huge order would make all later losses vanish: after one of 1e9
+where errors are of 10, s would be too large for 700 values, and for as long weights would stay as they are.
 
 Freund and Schapire (1997), Journal of Computer and System Sciences 55:119. Herbster and Warmuth (1998), Machine
 Learning 32:151.
@@ -30,6 +33,10 @@ _HIGHEST_ETA: Final = 100.0
 """Above some hundreds the weights of experts that all lose would underflow."""
 _KEEP: Final = 0.05
 """Weight of the newest value in s."""
+_OUTLIER: Final = 100.0
+"""A squared error counts in s for no more than so many times s."""
+_YOUNG: Final = 8
+"""A new expert starts like the others in a mix that has weighed no more values; later with less, as 1/n."""
 
 
 class FixedShare:
@@ -57,8 +64,10 @@ class FixedShare:
         """Weigh the experts by what they had forecast for the known value `y`."""
         self._seen = seen = self._seen + 1
         mixed = y - sum(map(mul, self.weights, forecasts))
-        self._scale += (mixed * mixed - self._scale) * (_KEEP if seen * _KEEP > 1.0 else 1.0 / seen)
-        most = 4.0 * self._scale
+        scale = self._scale
+        squared = min(mixed * mixed, _OUTLIER * scale or math.inf)
+        self._scale = scale = scale + (squared - scale) * (_KEEP if seen * _KEEP > 1.0 else 1.0 / seen)
+        most = 4.0 * scale
         if most <= 0.0:
             return
         eta = self.eta
@@ -73,8 +82,11 @@ class FixedShare:
         self.weights = [kept * weight + share for weight in weighed]
 
     def regroup(self, places: Sequence[int | None]) -> None:
-        """Go on with other experts: of each the place it had, None for a new one, which starts with share / K."""
-        entry = self.share / len(places)
+        """Go on with other experts: of each the place it had, None for a new one.
+
+        A new one starts with 1 / K in a mix of up to 8 values, with 8 / n of it after n, and at least with share / K.
+        """
+        entry = max(self.share, _YOUNG / max(self._seen, _YOUNG)) / len(places)
         left = 1.0 - entry * sum(place is None for place in places)
         known = sum(self.weights[place] for place in places if place is not None)
         if not known:
@@ -105,11 +117,12 @@ class Mix(Expert):
     [4.0, 8.0]
     >>> mix.take_part(("tsb", "ses"))
     >>> {name: round(weight, 3) for name, weight in mix.weights.items()}
-    {'tsb': 0.005, 'ses': 0.995}
+    {'tsb': 0.04, 'ses': 0.96}
     """
 
     __slots__ = ("_experts", "_shares", "eta", "names", "season", "share")
     NAME = "hedge"
+    VERSION = 2
 
     def __init__(
         self, names: tuple[str, ...] = ("tsb", "ses"), season: int = 7, eta: float = 0.5, share: float = 0.01
@@ -131,13 +144,18 @@ class Mix(Expert):
         return dict(zip(self.names, self._shares.weights, strict=True))
 
     def take_part(self, names: tuple[str, ...]) -> None:
-        """Go on with the experts named: those at work stay as they are, new ones start cold, others are dropped."""
+        """Go on with the experts named: those at work stay as they are, others are dropped.
+
+        A new one takes the mix's forecast for its first value, as a cold one would forecast 0.
+        """
         if names == self.names:
             return
         places = [self.names.index(name) if name in self.names else None for name in names]
+        new, now = {name: _made(name, self.season) for name in names if name not in self.names}, self.forecast(1)[0]
+        for expert in new.values():
+            expert.learn_one(now)
         self._experts = [
-            _made(name, self.season) if place is None else self._experts[place]
-            for name, place in zip(names, places, strict=True)
+            new[name] if place is None else self._experts[place] for name, place in zip(names, places, strict=True)
         ]
         self._shares.regroup(places)
         self.names = names

@@ -11,7 +11,7 @@ from domain.demand.conformal import AdaptiveLevel
 from domain.demand.drift import DriftModel
 from domain.demand.promotion import PromotionModel
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the same input gives other estimates."""
 
 

@@ -25,7 +25,7 @@ def reference(values, forecasts, eta, share):
     for t in range(n):
         mixed = weights @ forecasts[t]
         gain = max(0.05, 1 / (t + 1))
-        scale = (1 - gain) * scale + gain * (values[t] - mixed) ** 2
+        scale = (1 - gain) * scale + gain * min((values[t] - mixed) ** 2, 100 * scale or np.inf)
         losses = np.minimum(1, (values[t] - forecasts[t]) ** 2 / (4 * scale))
         weights = weights * np.exp(-eta * losses)
         weights = (1 - share) * weights / weights.sum() + share / experts
@@ -77,6 +77,18 @@ def test_an_expert_comes_back_when_the_series_changes():
     assert weights.weights[1] > 0.9
 
 
+@pytest.mark.parametrize("at", [60, 300])
+def test_one_huge_value_does_not_freeze_the_weights(at):
+    """50 values after one of 1e9 the expert that is better since then leads, as if that one had not been."""
+    rng = random.Random(4)
+    weights = FixedShare(2, eta=0.5, share=0.01)
+    for t in range(at + 51):
+        y = 1e9 if t == at else rng.uniform(5, 15)
+        near, far = (y, y + 10) if t < at else (y + 10, y)
+        weights.learn_one(y, [10.0, 12.0] if t == at else [near, far])
+    assert weights.weights[1] > 0.8
+
+
 def test_the_mix_comes_near_the_best_of_its_experts():
     """On seasonal, intermittent and drifting demand the mix's squared error is within 10 % of the best expert's."""
     rng = np.random.default_rng(8)
@@ -109,17 +121,25 @@ def test_a_mix_forecasts_the_weighted_mean():
     assert mix.forecast(6) == pytest.approx(expected.tolist(), rel=1e-12)
 
 
-def test_experts_come_and_go():
-    """Those that stay keep state and proportion, new ones start cold with share / K, those that went are gone."""
+@pytest.mark.parametrize(("seen", "entry"), [(5, 1 / 4), (10, 8 / 10 / 4), (100, 8 / 100 / 4), (1000, 0.01 / 4)])
+def test_experts_come_and_go(seen, entry):
+    """Those that stay keep state and proportion, those that went are gone.
+
+    New ones know the mix's forecast and no more, and start with 1 / K in a young mix, with share / K in an old one.
+    """
     mix = Mix(("tsb", "ses"), season=4)
-    for y in (3.0, 0.0, 5.0, 9.0, 0.0) * 20:
+    for y in ((3.0, 0.0, 5.0, 9.0, 0.0) * 200)[:seen]:
         mix.learn_one(y)
-    before, states = mix.weights, mix.snapshot()[2]
+    before, states, now = mix.weights, mix.snapshot()[2], mix.forecast(1)[0]
+    new = [EXPERTS[name](4) for name in ("holt_winters", "snarimax")]
+    for expert in new:
+        expert.learn_one(now)
     mix.take_part(ALL)
     assert mix.names == ALL
-    assert mix.snapshot()[2] == [*states, EXPERTS["holt_winters"](4).snapshot(), EXPERTS["snarimax"](4).snapshot()]
+    assert mix.snapshot()[2] == [*states, *(expert.snapshot() for expert in new)]
+    assert mix.forecast(1)[0] == pytest.approx(now)
     after = mix.weights
-    assert after["holt_winters"] == after["snarimax"] == 0.01 / 4
+    assert after["holt_winters"] == after["snarimax"] == pytest.approx(entry)
     assert after["tsb"] / after["ses"] == pytest.approx(before["tsb"] / before["ses"])
     assert sum(after.values()) == pytest.approx(1)
     mix.take_part(("tsb", "ses"))
@@ -160,7 +180,7 @@ def test_an_unknown_value_weighs_nobody():
 
 def test_its_text_names_every_model_and_parameter():
     """What an estimate is recorded with."""
-    assert str(Mix()) == "hedge@1(eta=0.5,share=0.01,tsb@1(alpha=0.1,beta=0.05),ses@1(alpha=0.1))"
+    assert str(Mix()) == "hedge@2(eta=0.5,share=0.01,tsb@1(alpha=0.1,beta=0.05),ses@1(alpha=0.1))"
 
 
 def test_an_unknown_name_is_refused():
