@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor, inf
+from typing import Literal
 
 from domain.alignment.controllers.reading import Held, Memory, Reading, Setting
 
@@ -61,7 +62,7 @@ def _step(wanted: float, dead_zone: float, reading: Reading, memory: Memory, gua
     off, back = wanted - reading.last, turns(wanted, reading, memory)
     way = 1 if off > 0 else -1
     if abs(off) <= guards.band(dead_zone, back):
-        return 0, "hysteresis"
+        return 0, "hysteresis" if off else ""
     if back and memory.since < guards.dwell:
         return 0, "dwell"
     step = max(1, floor(abs(off) - guards.band(dead_zone, turns=False) / 2 + 0.5))
@@ -76,10 +77,11 @@ def remembered(memory: Memory, reading: Reading, robots: int, demand: float | No
     return Memory(demand, integral, memory.direction, memory.since + 1)
 
 
-def stay(reading: Reading, memory: Memory) -> tuple[Setting, Memory]:
-    """The last setpoint within the limits, while nothing is known of the rate."""
+def stay(reading: Reading, memory: Memory, held: Literal["unknown_rate", "unsolved"]) -> tuple[Setting, Memory]:
+    """The last setpoint within the limits, while nothing better is known."""
     robots = min(max(reading.last, reading.low), reading.high)
     bounds = "" if robots == reading.last else f", within the limits {reading.low} and {reading.high}"
-    reason = f"{robots} robots: how much a robot does is not known, so the {reading.last} sent last stay{bounds}."
-    setting = Setting(robots, float(reading.last), 0.0, 0.0, 0.0, "unknown_rate", reason)
+    why = "how much a robot does is not known" if held == "unknown_rate" else "no course was found"
+    reason = f"{robots} robots: {why}, so the {reading.last} sent last stay{bounds}."
+    setting = Setting(robots, float(reading.last), 0.0, 0.0, 0.0, held, reason)
     return setting, remembered(memory, reading, robots, memory.demand, memory.integral)

@@ -38,8 +38,8 @@ class SmithConfig:
 
     @property
     def integral_time(self) -> float:
-        """Skogestad's tI of an integrating process, in intervals."""
-        return 4 * self.closed_loop
+        """Skogestad's tI = 4 (tc + theta) of an integrating process, in intervals."""
+        return 4 * (self.closed_loop + self.aims.delay + 0.5)
 
 
 class SmithController:
@@ -57,7 +57,7 @@ class SmithController:
         """The setpoint of this interval, and what to remember. While the rate is not known, the last one stays."""
         config, zone = self.config, load(reading, memory, self.config.aims)
         if zone is None:
-            return stay(reading, memory)
+            return stay(reading, memory, "unknown_rate")
         gain = 1 / config.closed_loop
         past = memory.integral if config.integral else 0.0
         feedback = max(gain * zone.error, zone.demand / 2 - zone.feed_forward / 2)

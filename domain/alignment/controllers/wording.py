@@ -28,6 +28,8 @@ def _parameters(config: Any) -> list[str]:
 
 
 def _told(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value).lower()
 
 
