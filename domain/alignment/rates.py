@@ -119,7 +119,7 @@ class Rates:
         rate, scatter = self.tasks_per_hour()[zone], self.task_scatter()[zone]
         expected, noise = rate * seen.busy_h, scatter * rate * seen.squared_h
         squares = np.bincount(zone, (seen.tasks - expected) ** 2 - noise, minlength=len(self.sums))
-        weights = np.bincount(zone, expected**2, minlength=len(self.sums))
+        weights = np.bincount(zone, expected**2, minlength=len(self.sums)).astype(np.float64)  # of none it counts whole
         robots = np.bincount(zone, seen.busy_h > 0, minlength=len(self.sums))
         found = np.divide(np.maximum(squares, 0.0), weights, out=np.zeros_like(weights), where=weights > 0)
         between = (found * robots + _FACTOR_VARIANCE * _FACTOR_WORTH) / (robots + _FACTOR_WORTH)
