@@ -35,7 +35,8 @@ class Held:
     def __init__(self, grace_us: int) -> None:
         self._grace = grace_us
         self._steps: dict[HeldStep, None] = {}
-        self._by_key: dict[Key, list[HeldStep]] = {}
+        self.keys: dict[Key, list[HeldStep]] = {}
+        """By task; to be read only."""
 
     def __iter__(self) -> Iterator[HeldStep]:
         return iter(self._steps)
@@ -43,19 +44,19 @@ class Held:
     def add(self, step: HeldStep) -> None:
         """Hold a step, later than those before."""
         self._steps[step] = None
-        self._by_key.setdefault(step.key, []).append(step)
+        self.keys.setdefault(step.key, []).append(step)
 
     def of(self, key: Key) -> list[HeldStep]:
         """Steps of a task."""
-        return list(self._by_key[key]) if key in self._by_key else []
+        return list(self.keys.get(key, ()))
 
     def release(self, step: HeldStep) -> None:
         """Hold it no longer."""
         del self._steps[step]
-        steps = self._by_key[step.key]
+        steps = self.keys[step.key]
         steps.remove(step)
         if not steps:
-            del self._by_key[step.key]
+            del self.keys[step.key]
 
     @property
     def due_us(self) -> int:

@@ -68,7 +68,7 @@ class OpenTask:
     @property
     def dependencies(self) -> list[Key]:
         """Tasks it depends on."""
-        return [(self.site, name) for name in self.depends_on or ()]
+        return [(self.site, name) for name in self.depends_on] if self.depends_on else []
 
     def verdict(self, to: int, robot: str | None) -> int:
         """Of a step: AGAIN, STEP, UNLESS_TARDY or BACKWARDS."""
@@ -96,10 +96,8 @@ class OpenTask:
         """Whether a step fills a gap."""
         return bool(self.passed >> to & 1) and at - self.since_us <= grace_us
 
-    def fill(self, details: Details | None) -> None:
+    def fill(self, details: Details) -> None:
         """Details that came with a step."""
-        if details is None:
-            return
         depends_on, due, requires, x, y = details
         if depends_on is not None:
             self.depends_on = depends_on

@@ -119,36 +119,37 @@ class TaskBook:
         at, to, _, number, site, _, name, robot, _, _ = step
         key = site, name
         task = self._open.pop(key, None)
+        details = self._details.get(number) if self._details else None
         if task is None:
-            self._first(key, step)
+            self._first(key, step, details)
             return
         task.heard_us = at
         verdict = task.verdict(to, robot)
         if verdict >= UNLESS_TARDY and task.is_tardy(at, to, self._config.hold_us):
-            self._fill_gap(task, step, self._details.get(number))
+            self._fill_gap(task, step, details)
         elif verdict == BACKWARDS:
-            self._hold(step)
+            self._hold(step, details)
         else:
-            self._go_on(task, step, self._details.get(number))
-            if verdict != AGAIN:
+            self._go_on(task, step, details)
+            if key in self._held.keys and verdict != AGAIN:
                 self._look_again(task)
         if task.state < DONE:
             self._open[key] = task
         else:
-            self._end(task)
+            self._end(key, task)
 
-    def _first(self, key: Key, step: Step) -> None:
+    def _first(self, key: Key, step: Step, details: Details | None) -> None:
         """A step of a task that is not open."""
         end = self._ended.get(key)
         if end is not None:
             self._after_end(end, step)
             return
         task = OpenTask.heard_of(step)
-        task.fill(self._details.get(step[3]))
+        if details is not None:
+            self._fill(task, details)
         self._tallies.add("created", task.site, task.zone, task.work_micro)
-        self._ended.want(task.dependencies)
         if task.state >= DONE:
-            self._end(task)
+            self._end(key, task)
             return
         self._open[key] = task
         if len(self._open) > self._config.limit:
@@ -168,25 +169,24 @@ class TaskBook:
             task.zone, task.work_micro = zone, work
         task.priority = priority
         task.take(at, to, robot)
-        self._fill(task, details)
+        if details is not None:
+            self._fill(task, details)
 
     def _fill_gap(self, task: OpenTask, step: Step, details: Details | None) -> None:
         at, to = step[:2]
         task.passed &= ~(1 << to)
         if to == CREATED:
             task.created_us = min(task.created_us, at)
-        self._fill(task, details)
+        if details is not None:
+            self._fill(task, details)
 
-    def _fill(self, task: OpenTask, details: Details | None) -> None:
-        if details is None:
-            return
+    def _fill(self, task: OpenTask, details: Details) -> None:
         self._ended.spare(task.dependencies)
         task.fill(details)
         self._ended.want(task.dependencies)
 
-    def _hold(self, step: Step) -> None:
-        number = step[3]
-        self._held.add(HeldStep(step, self._details.get(number), self._rows.row(number)))
+    def _hold(self, step: Step, details: Details | None) -> None:
+        self._held.add(HeldStep(step, details, self._rows.row(step[3])))
         self._due = min(self._due, self._held.due_us)
 
     def _look_again(self, task: OpenTask) -> None:
@@ -206,9 +206,9 @@ class TaskBook:
             self._look_again(task)
             return
 
-    def _end(self, task: OpenTask) -> None:
+    def _end(self, key: Key, task: OpenTask) -> None:
         self._ended.spare(task.dependencies)
-        self._ended.add(task.key, End(task.state, task.since_us, task.passed, task.robot))
+        self._ended.add(key, End(task.state, task.since_us, task.passed, task.robot))
         self._tallies.add("done" if task.state == DONE else "cancelled", task.site, task.zone, task.work_micro)
 
     def _pass(self, until_us: int) -> None:
@@ -278,7 +278,7 @@ class TaskBook:
         self._due, self._held = -NEVER, Held(self._config.hold_us)
         self._take_up(held)
         for step in _steps(held):
-            self._hold(step)
+            self._hold(step, self._details.get(step[3]))
         self._take_up(held.clear())
 
 
