@@ -16,12 +16,13 @@ from domain.streaming.watermark import TimeBounds
 from flows.alignment.streams import DEMAND_PLACE
 from flows.estimators import Estimator, Rows
 from flows.feed import Feed
-from flows.kinds import ALIGNMENT, STOCK, Kind, demand_fields, kind_of
+from flows.kinds import ALIGNMENT, STOCK, Kind, demand_fields, demand_streams, kind_of
 from flows.progress import Told, Watched
 from flows.recovery import PARTS, Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
 from flows.sources.files import PARTITION, FileSource, FileSourceOptions
+from flows.stock.streams import SALES
 from flows.valve import Valves
 from flows.wiring import Estimates, Input, wire
 from quality.breaker import BreakerRule
@@ -69,11 +70,13 @@ def _estimates(settings: Settings, inputs: Sequence[Input]) -> list[Estimates]:
     stock = {one.name: one.stream for one in inputs if STOCK in one.kind.meets}
     aligned = {one.name: one.stream for one in inputs if ALIGNMENT in one.kind.meets}
     if stock:
-        steps.append(_stock(settings, stock, feeds=bool(aligned)))
-    if aligned and settings.alignment is not None:
+        steps.append(_stock(settings, stock, feeds=any(one.kind.name in SALES for one in inputs)))
+    if settings.alignment is not None:
+        demand_streams(settings)
         from flows.alignment.estimator import AlignmentEstimator  # noqa: PLC0415 - SciPy takes its time to load
 
         alignment, time = settings.alignment, settings.time
+        AlignmentEstimator(alignment, time, aligned)  # what is wrong with its settings is told before anything is read
         steps.append(
             Estimates(
                 _ALIGNMENT,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from flows.build import lake_location
 from flows.kafka import connection, inputs, topics
-from flows.kinds import demand_fields, kind_of
+from flows.kinds import demand_fields, demand_streams, kind_of
 from flows.recovery import demand_private
 from flows.settings import FileSource, Settings
+from flows.stock.streams import CONTROL
 from flows.versions import versions
 from quality.registration import register
 from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError, TaktError
@@ -41,6 +42,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         ("versions", _versions),
         ("contracts", _contracts),
         ("sources", _sources),
+        ("alignment", _alignment),
         ("recovery", _recovery),
         ("lake", _lake),
         ("disk space", _space),
@@ -82,6 +84,19 @@ def _sources(settings: Settings) -> str:
         else:
             found.append(f"{name}: topic {source.topic}")
     return ", ".join(found)
+
+
+def _alignment(settings: Settings) -> str:
+    if settings.alignment is None:
+        return "not in use"
+    demand_streams(settings)
+    from flows.alignment.estimator import AlignmentEstimator  # noqa: PLC0415 - SciPy takes its time to load
+
+    AlignmentEstimator(settings.alignment, settings.time, {})
+    answers = [name for name, source in settings.sources.items() if source.contract.partition("@")[0] == CONTROL]
+    if answers:
+        return f"setpoints are answered by {', '.join(answers)}"
+    return f"no source has the contract {CONTROL}: setpoints are taken to be carried out"
 
 
 def _recovery(settings: Settings) -> str:

@@ -13,8 +13,9 @@ from domain.streaming.partition import row_schema
 from domain.streaming.whole_rows import WholeRows
 from domain.streaming.windows import Aggregation
 from domain.throughput import counters, presence, robot_windows, task_windows
-from flows.alignment.streams import ROBOT_COLUMNS, TASK_COLUMNS, TASK_NEWER, Columns
+from flows.alignment.streams import ROBOT_COLUMNS, ROBOT_STATE, TASK_COLUMNS, TASK_NEWER, Columns
 from flows.estimators import Estimator, RobotEstimator, TaskEstimator
+from flows.settings import Settings
 from flows.stock.streams import CONTROL, SALES, STREAMS
 from schemas.contract import Contract
 from schemas.errors import ContractError, SettingsError
@@ -169,4 +170,14 @@ def demand_fields(contract: Contract) -> None:
         raise ContractError(
             f"{contract.key}: the flow that works on {contract.name} needs fields {', '.join(wrong)}",
             fix=f"keep them as in the first version: `takt contracts show {contract.name}@1`",
+        )
+
+
+def demand_streams(settings: Settings) -> None:
+    """Raise SettingsError where capacity should be aligned with demand and no source tells of robots."""
+    told = {source.contract.partition("@")[0] for source in settings.sources.values()}
+    if settings.alignment is not None and ROBOT_STATE not in told:
+        raise SettingsError(
+            f"[alignment] is set, but no source has the contract {ROBOT_STATE}",
+            fix=f"add a source of {ROBOT_STATE}, or remove the section",
         )
