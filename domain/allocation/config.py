@@ -59,8 +59,10 @@ class AllocationConfig:
     """A robot that was not heard of for longer is unreachable."""
     depth: int = 16
     """Tasks that a robot is given at most."""
-    effort: int = 60
-    """Passes of local search at most."""
+    effort: int = 2_000_000
+    """Local search ends when it has costed so many tasks in sequences."""
+    shakes: int = 12
+    """How often a plan of few tasks is shaken and searched again."""
     starved_s: float = 14_400.0
     """A task that could be done and waits longer is starved."""
     starved_factor: float = 4.0

@@ -60,8 +60,13 @@ def steps(problem: Problem, robots: Int64, sequences: Int64) -> Iterator[Step]:
         energy = travel * config.travel_pct_s + work * config.work_pct_s
         least = energy + config.reserve_pct
         lacks = battery < least
-        target = np.maximum(least, config.charge_until_pct)
-        charge = np.where(lacks, config.charge_trip_s + (target - battery) / config.charge_pct_s, 0.0)
+        target, charge = np.full_like(least, np.nan), np.zeros_like(least)
+        possible = problem.capable[todo.kind[task], robots]
+        if lacks.any():
+            target[lacks] = np.maximum(least[lacks], config.charge_until_pct)
+            charge[lacks] = config.charge_trip_s + (target[lacks] - battery[lacks]) / config.charge_pct_s
+            possible &= ~(lacks & (charging | (target > FULL)))
+            battery = np.where(lacks, target, battery)
         done = clock + charge + travel + work
         yield Step(
             on=on,
@@ -72,10 +77,10 @@ def steps(problem: Problem, robots: Int64, sequences: Int64) -> Iterator[Step]:
             done_s=done,
             late_s=np.maximum(done - todo.due_s[task], 0.0),
             energy_pct=energy,
-            charge_pct=np.where(lacks, target, np.nan),
-            possible=problem.capable[todo.kind[task], robots] & ~(lacks & (charging | (target > FULL))),
+            charge_pct=target,
+            possible=possible,
         )
-        clock, battery = done, np.where(lacks, target, battery) - energy
+        clock, battery = done, battery - energy
         x, y, zone = to_x, to_y, to_zone
 
 

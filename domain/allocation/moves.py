@@ -67,34 +67,30 @@ def _spliced(head: Int64, until: Int64, tail: Int64, since: Int64) -> Int64:
 
 
 @cache
-def orders(width: int) -> tuple[Int64, Int64]:
-    """Changes of order within a row, and the length a row must have for each.
+def orders(width: int, span: int) -> tuple[Int64, Int64]:
+    """Changes of order within a row, of places at most `span` apart, and the length a row must have for each.
 
     A task goes to another place, two change places, or a stretch is turned round.
     """
     changes: dict[tuple[int, ...], int] = {}
     for i in range(width):
-        for j in range(width):
-            if i == j:
-                continue
-            order = list(range(width))
-            order.insert(j, order.pop(i))
-            changes.setdefault(tuple(order), max(i, j) + 1)
-            if i < j:
-                order = list(range(width))
-                order[i], order[j] = j, i
-                changes.setdefault(tuple(order), j + 1)
-                order = list(range(width))
-                order[i : j + 1] = order[i : j + 1][::-1]
-                changes.setdefault(tuple(order), j + 1)
+        for j in range(i + 1, min(i + span, width - 1) + 1):
+            between = list(range(i, j + 1))
+            for new in (
+                [*between[1:], i],
+                [j, *between[:-1]],
+                [j, *between[1:-1], i],
+                between[::-1],
+            ):
+                changes.setdefault((*range(i), *new, *range(j + 1, width)), j + 1)
     table = np.array(list(changes), dtype=np.int64).reshape(-1, width)
     return table, np.array(list(changes.values()), dtype=np.int64)
 
 
-def reordered(sequences: Int64, robots: Int64) -> tuple[Int64, Int64]:
-    """All changes of order within each robot's row: robot and new row."""
+def reordered(sequences: Int64, robots: Int64, span: int) -> tuple[Int64, Int64]:
+    """All changes of order within each robot's row, of places at most `span` apart: robot and new row."""
     length = (sequences[robots] >= 0).sum(1)
-    table, needs = orders(int(length.max(initial=0)))
+    table, needs = orders(int(length.max(initial=0)), span)
     row, change = np.nonzero(needs[np.newaxis, :] <= length[:, np.newaxis])
     robot = robots[row]
     new = sequences[robot]
@@ -105,3 +101,11 @@ def reordered(sequences: Int64, robots: Int64) -> tuple[Int64, Int64]:
 def allowed(length: Int64, depth: int, a: Int64, i: Int64, b: Int64, j: Int64) -> Bool:
     """Whether both robots have room when their tails are exchanged."""
     return (i + length[b] - j <= depth) & (j + length[a] - i <= depth)
+
+
+def rank_within(groups: Int64) -> Int64:
+    """How many of its group come before each."""
+    order = np.argsort(groups, kind="stable")
+    rank = np.empty_like(order)
+    rank[order] = np.arange(order.size) - np.searchsorted(groups[order], groups[order])
+    return rank
