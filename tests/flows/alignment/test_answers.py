@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import polars as pl
 import pytest
 
@@ -31,7 +33,10 @@ def fates(settings, setpoint):
 def silent(tmp_path_factory):
     """A run in which a source for answers has none about setpoints."""
     nobody = answer("no-such-setpoint", "accepted", 5.0, "stray")
-    return worked_off(tmp_path_factory.mktemp("silent"), clean() | {"control": [nobody]}, time=TIME)
+    adjustment = json.loads(answer("no-such-proposal", "accepted", 6.0, "other")[1]) | {"about": "adjustment"}
+    rows = [nobody, (START.timestamp() + 6.0, json.dumps(adjustment).encode())]
+    rows.append(answer("nor-this-one", "accepted", 3_000.0, "last"))
+    return worked_off(tmp_path_factory.mktemp("silent"), clean() | {"control": rows}, time=TIME)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +74,7 @@ def test_answers_are_followed(answered, answers):
 
 
 @pytest.mark.slow
-def test_refused_answers_are_quarantined_and_counted(answered, answers, silent):
+def test_refused_answers_are_quarantined_and_counted(answered, answers):
     """With their bytes and a reason, and every row is somewhere."""
     refused = table(answered, "quarantine")
     reasons = {codes[0] for codes in refused["reasons"]}
@@ -78,7 +83,15 @@ def test_refused_answers_are_quarantined_and_counted(answered, answers, silent):
     counted = sums(answered)
     assert counted["rows_in"] == counted["good"] + counted["quarantined"]
     assert counted["quarantined"] == 2
-    assert table(silent, "quarantine")["reasons"].to_list() == [["setpoint.unknown"]]
+
+
+@pytest.mark.slow
+def test_each_message_is_answered_for_by_one_step(silent):
+    """What is about a setpoint is refused here, what is about an adjustment where stock is kept; neither by both."""
+    reasons = table(silent, "quarantine").sort("offset")["reasons"].to_list()
+    assert reasons == [["setpoint.unknown"], ["proposal.unknown"], ["setpoint.unknown"]]
+    counted = sums(silent)
+    assert (counted["rows_in"], counted["quarantined"]) == (counted["good"] + 3, 3)
 
 
 @pytest.mark.slow
