@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from domain.alignment.limits import ANY
 from domain.allocation.allocate import allocate
 from domain.allocation.config import AllocationConfig
 from domain.allocation.failures import RecoveryConfig
@@ -41,8 +42,12 @@ class Dispatch:
     """What robots are by their master data, whose tasks were taken from whom, and what was recommended last."""
 
     def __init__(self, settings: Alignment) -> None:
+        crowded = {(one.site, one.zone): one.most for one in settings.limits if ANY not in (one.site, one.zone)}
         self._config = AllocationConfig(
-            stale_s=settings.unreachable_s, ageing_s=settings.ageing_s, depth=settings.tasks_ahead
+            stale_s=settings.unreachable_s,
+            ageing_s=settings.ageing_s,
+            depth=settings.tasks_ahead,
+            zone_limits=crowded,
         )
         self._recovery = Recovery(
             RecoveryConfig(unreachable_us=round(settings.unreachable_s * 1e6), grace_us=round(settings.grace_s * 1e6))
