@@ -125,13 +125,7 @@ class Series:
         return left
 
     def _replaced(self, by: Setpoint) -> list[Setpoint]:
-        """Take out all before one, except those that it prolongs: they stand in for it until they expire."""
-        older = self.live[: self.live.index(by)]
-        chain, link = set(), by.asked.renews
-        for old in reversed(older):
-            if old.name == link:
-                chain.add(old.name)
-                link = old.asked.renews
-        out = [old for old in older if old.name not in chain]
+        """Take out all before one, except what it prolongs, which stands in for it should it fail."""
+        out = [old for old in self.live[: self.live.index(by)] if old.name != by.asked.renews]
         self.live = [s for s in self.live if s not in out]
         return out

@@ -179,6 +179,22 @@ def test_a_controller_that_lost_takt_finds_its_setpoint_expired():
     assert [(row["setpoint"], row["time_us"] // MINUTE) for row in lapsed] == [(name, 60)]
 
 
+def test_a_renewal_of_what_is_not_carried_out_yet_waits_for_that():
+    """Accepted, it is no more in force than what it prolongs; then both are, until its own time is over."""
+    desk = Desk().at(0)
+    name = desk.want(10)
+    desk.at(40, (name, "accepted", 1))
+    renewal = desk.want(10)
+    desk.at(45, (renewal, "accepted", 41))
+    assert (desk.in_force, desk.pending) == (None, (10,))
+    desk.at(50, (name, "completed", 46))
+    assert (desk.in_force, desk.pending) == (10, ())
+    desk.at(99)
+    assert (desk.in_force, desk.kinds) == (10, [])
+    desk.at(100)
+    assert (desk.in_force, desk.kinds) == (None, ["lapsed"])
+
+
 def test_a_rejected_renewal_leaves_what_it_would_have_prolonged():
     """Until that one's own time is over."""
     desk = Desk().at(0)
