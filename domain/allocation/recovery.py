@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -89,7 +89,7 @@ class Recovery:
     def watched(self) -> pl.DataFrame:
         """Tasks (site, task) whose outcomes `advance` wants to know, sorted."""
         taken = {(episode.site, name) for episode in self._failures for name in episode.tasks}
-        return pl.DataFrame(sorted(taken | set(self._pending)), schema=DONE_SCHEMA, orient="row")
+        return pl.DataFrame(sorted(taken.union(self._pending, self._given_back)), schema=DONE_SCHEMA, orient="row")
 
     def out(self) -> pl.DataFrame:
         """Robots that failed, and those not yet well for long enough, which should get no work: OUT_SCHEMA."""
@@ -103,9 +103,9 @@ class Recovery:
         `outcomes` is OUTCOME_SCHEMA of the tasks `watched`, of those that are not open and whose outcome is known.
         """
         self._rows, self._now = [], now_us
-        tasks = {(site, name): _Task(*rest) for site, name, *rest in _holders(open_tasks)}
-        ended = {(site, name): (state, robot) for site, name, state, robot, *_ in outcomes.iter_rows()}
         returned = {episode.key: episode for episode in self._failures.advance(robots, now_us)}
+        tasks = self._concerned(open_tasks)
+        ended = {(site, name): (state, robot) for site, name, state, robot, *_ in outcomes.iter_rows()}
         for key in sorted(self._pending):
             self._follow(self._pending[key], tasks.get(key), ended.get(key), returned)
         self._confirm(tasks)
@@ -116,6 +116,13 @@ class Recovery:
         return pl.DataFrame(self._rows, schema=REALLOCATION_SCHEMA, orient="row").sort(
             "site", "task", pl.col("status").replace_strict(_ORDER, return_dtype=pl.Int8), "id"
         )
+
+    def _concerned(self, open_tasks: pl.DataFrame) -> dict[Key, _Task]:
+        """Open tasks that are watched, and those of robots that failed."""
+        columns = open_tasks.select("site", "task", "zone", "state", "robot", "since_us")
+        watched = columns.join(self.watched(), on=("site", "task"), how="semi")
+        failed = columns.join(self._failures.out(), on=("site", "robot"), how="semi")
+        return {(site, name): _Task(*rest) for site, name, *rest in pl.concat([watched, failed]).iter_rows()}
 
     def _follow(
         self,
@@ -259,7 +266,3 @@ def _fate(one: Reallocation, task: _Task) -> tuple[str, str] | None:
     if one.to_robot is not None:
         return SETTLED, f"robot {one.to_robot} has started it"
     return (KEPT, f"robot {one.from_robot} has started on it again") if task.since_us > one.since_us else None
-
-
-def _holders(open_tasks: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
-    return open_tasks.select("site", "task", "zone", "state", "robot", "since_us").iter_rows()
