@@ -38,7 +38,7 @@ class Costs:
     moving: float = 1.0
     """Of each robot moved."""
     turning: float = 4.0
-    """Of each robot in a first move that turns round, on top."""
+    """Of each robot moved against the direction of the last move, on top."""
 
     def __post_init__(self) -> None:
         costs = (self.short, self.waiting, self.switching, self.moving, self.turning)
@@ -79,6 +79,8 @@ class Course:
 
     def first(self, start: Start) -> int | None:
         """Robots of the first block; None where the solver finds no course."""
+        if self._staying(start) <= self._costs.switching + self._costs.moving:
+            return start.last
         blocks = len(self._blocks)
         before, needed = np.zeros(blocks), start.demand * self._blocks
         before[0] = start.last
@@ -97,12 +99,24 @@ class Course:
         )
         return None if result.x is None else round(result.x[0])
 
+    def _staying(self, start: Start) -> float:
+        """What it costs never to move, beyond what any course costs: it settles most questions without HiGHS."""
+        costs, backlog = self._costs, start.backlog
+        least = min(1.0, costs.short) * start.feed_forward
+        total = 0.0
+        for length in self._blocks:
+            backlog = max(0.0, backlog + length * (start.demand - start.last))
+            short, excess = max(0.0, start.feed_forward - start.last), max(0.0, backlog - start.bearable)
+            total += length * (start.last + costs.short * short + costs.waiting * excess - least)
+        return total
+
     def _cost(self, direction: int) -> Float64:
         """Of each variable, in the order of the matrix's columns."""
         costs, blocks = self._costs, self._blocks
         up, down = (np.full(len(blocks), costs.moving) for _ in range(2))
-        up[0] += costs.turning * (direction < 0)
-        down[0] += costs.turning * (direction > 0)
+        # In all blocks: were the first alone dearer, a turn would be put off in every interval anew.
+        up += costs.turning * (direction < 0)
+        down += costs.turning * (direction > 0)
         switch, none = np.full(len(blocks), costs.switching), np.zeros(len(blocks))
         return np.concatenate([blocks, up, down, switch, none, costs.waiting * blocks, costs.short * blocks])
 
@@ -114,7 +128,7 @@ def _matrix(blocks: Float64, rate: int) -> csr_array:
     """
     one, no = np.eye(len(blocks)), np.zeros((len(blocks), len(blocks)))
     step = one - np.eye(len(blocks), k=-1)
-    # Were a later move allowed more than the first, putting it off would be the best plan in every interval anew.
+    # The same for all: were a later move allowed more than the first, it would be put off in every interval anew.
     reach = -rate * one
     return csr_array(
         np.block(

@@ -23,7 +23,7 @@ class Aims:
 
     interval_s: float = 300.0
     """Seconds from one decision to the next."""
-    delay: int = 2
+    delay: int = 1
     """Intervals from a decision to its effect."""
     utilisation: float = 0.9
     """Share of their time that robots are planned to be busy."""
