@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from schemas.errors import ContractError
 from schemas.odcs import read_contract
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from schemas.contract import Contract
 
@@ -23,8 +24,20 @@ def contracts(folder: Path | None = None) -> dict[str, Contract]:
     Raises ContractError when a document cannot be read, or two documents claim the same name and version: a
     published version never changes.
     """
-    found: dict[str, Contract] = {}
-    for place, text in _documents(folder):
+    return _read(_of_user(folder), _of_takt()) if folder else dict(_of_takt())
+
+
+@cache
+def _of_takt() -> Mapping[str, Contract]:
+    """Read once: a flow asks for the contract of each of its sources."""
+    documents = sorted(files("schemas").joinpath("contracts").iterdir(), key=lambda resource: resource.name)
+    return _read(((d.name, d.read_text(encoding="utf-8")) for d in documents if d.name.endswith(_SUFFIX)), {})
+
+
+def _read(documents: Iterable[tuple[str, str]], known: Mapping[str, Contract]) -> dict[str, Contract]:
+    """What is known and what the documents say."""
+    found = dict(known)
+    for place, text in documents:
         contract = read_contract(text, place)
         if contract.key in found:
             raise ContractError(
@@ -42,12 +55,7 @@ def find_contract(key: str, folder: Path | None = None) -> Contract:
     return known[key]
 
 
-def _documents(folder: Path | None) -> Iterator[tuple[str, str]]:
-    for resource in sorted(files("schemas").joinpath("contracts").iterdir(), key=lambda r: r.name):
-        if resource.name.endswith(_SUFFIX):
-            yield resource.name, resource.read_text(encoding="utf-8")
-    if folder is None:
-        return
+def _of_user(folder: Path) -> Iterator[tuple[str, str]]:
     if not folder.is_dir():
         raise ContractError(f"contract folder {folder} does not exist", fix="create it or correct the setting")
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
