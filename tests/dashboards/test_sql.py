@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from dashboards.sql import QueryResult, query
+from dashboards.sql import QueryResult, open_reader, query, run
 from schemas.errors import SinkError, TaktError
 from schemas.outputs import OUTPUTS
 from sinks.lake.catalog import LakeLocation
@@ -32,6 +33,14 @@ def location(tmp_path_factory: pytest.TempPathFactory) -> LakeLocation:
     return made
 
 
+@pytest.fixture(scope="module")
+def read(location: LakeLocation) -> Iterator[Callable[[str], QueryResult]]:
+    """What `query` does, without opening the lake for each statement."""
+    reader = open_reader(location)
+    yield lambda sql: run(reader, sql, location)
+    reader.close()
+
+
 def files(location: LakeLocation) -> set[Path]:
     return set(location.folder.rglob("*.parquet"))
 
@@ -43,12 +52,12 @@ def test_rows_and_types(location: LakeLocation) -> None:
 
 
 @pytest.mark.parametrize("example", example_queries(), ids=lambda e: e.name)
-def test_examples_run(location: LakeLocation, example: ExampleQuery) -> None:
+def test_examples_run(read: Callable[[str], QueryResult], example: ExampleQuery) -> None:
     """Every shipped query has a title and runs as it is, also as found in the lake."""
     assert example.title
     assert not example.title.startswith("SELECT")
-    stored = query(location, f"SELECT sql FROM meta.example_queries WHERE name = '{example.name}'")
-    assert query(location, stored.rows[0][0]).columns
+    stored = read(f"SELECT sql FROM meta.example_queries WHERE name = '{example.name}'")
+    assert read(stored.rows[0][0]).columns
 
 
 def test_accounting_example_counts(location: LakeLocation) -> None:
@@ -90,11 +99,11 @@ def test_accounting_example_counts(location: LakeLocation) -> None:
         "-- nothing",
     ],
 )
-def test_nothing_but_reading_the_lake(location: LakeLocation, sql: str) -> None:
+def test_nothing_but_reading_the_lake(location: LakeLocation, read: Callable[[str], QueryResult], sql: str) -> None:
     """Writing, settings, other files and maintenance are refused with a fix; the lake's files stay as they were."""
     before = files(location)
     with pytest.raises(TaktError) as caught:
-        query(location, sql)
+        read(sql)
     assert caught.value.fix
     assert files(location) == before
 
@@ -111,10 +120,10 @@ def test_nothing_but_reading_the_lake(location: LakeLocation, sql: str) -> None:
         ("SELECT CAST('x' AS INT)", "Could not convert", "TRY_CAST"),
     ],
 )
-def test_mistakes_come_with_the_fix(location: LakeLocation, sql: str, what: str, fix: str) -> None:
+def test_mistakes_come_with_the_fix(read: Callable[[str], QueryResult], sql: str, what: str, fix: str) -> None:
     """A wrong name, a syntax error and a failed cast say what and how to go on."""
     with pytest.raises(TaktError) as caught:
-        query(location, sql)
+        read(sql)
     assert what in caught.value.what
     assert fix in caught.value.fix
 
@@ -133,9 +142,9 @@ def test_mistakes_come_with_the_fix(location: LakeLocation, sql: str, what: str,
         "FROM signal AT (VERSION => 2)",
     ],
 )
-def test_ways_to_look_around(location: LakeLocation, sql: str) -> None:
+def test_ways_to_look_around(read: Callable[[str], QueryResult], sql: str) -> None:
     """What only looks is allowed."""
-    assert query(location, sql).columns
+    assert read(sql).columns
 
 
 def test_missing_lake(tmp_path: Path) -> None:

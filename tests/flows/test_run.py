@@ -54,6 +54,7 @@ def test_ctrl_c_ends_a_followed_input_at_once(tmp_path, workers):
         deadline = time.monotonic() + PATIENCE_S
         while flow.commits == 0 and time.monotonic() < deadline:
             flow.process.join(0.05)
+            assert flow.process.is_alive(), "the flow ended by itself"
             path.open("ab").write(b"{}\n")
         assert flow.process.pid is not None
         os.kill(flow.process.pid, signal.SIGINT)

@@ -35,13 +35,22 @@ class Day:
         return b"".join(m + b"\n" for m in self.messages)
 
 
-@cache
 def small_day(seed: int = 7, stream: str = ROBOT_STATE) -> Day:
     """Ten robots for an hour with every defect at a visible rate: some 3,700 messages of robots."""
+    return _small_days(seed)[stream]
+
+
+@cache
+def _small_days(seed: int) -> dict[str, Day]:
     warehouse = Warehouse(small(seed))
-    messages = [m for chunk in warehouse.chunks() if chunk.stream == stream for m in chunk.messages]
-    fates = warehouse.truth().accounting.filter(pl.col("stream") == stream)
-    return Day(tuple(messages), dict(fates.select("fate", "messages").iter_rows()))
+    messages: dict[str, list[bytes]] = {stream: [] for stream in STREAMS}
+    for chunk in warehouse.chunks():
+        messages[chunk.stream] += chunk.messages
+    fates = warehouse.truth().accounting
+    return {
+        stream: Day(tuple(lines), dict(fates.filter(stream=stream).select("fate", "messages").iter_rows()))
+        for stream, lines in messages.items()
+    }
 
 
 def settings_of(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import great_expectations as gx
 import polars as pl
-from great_expectations.core.expectation_suite import ExpectationSuite
 
 from quality.pandas_frames import to_pandas
 
 
 def failing_rows(frame: pl.DataFrame, expectations: list[dict[str, Any]]) -> dict[str, set[int]]:
     """Indices of failing rows by rule code. Raises when Great Expectations could not run a rule."""
+    import great_expectations as gx  # noqa: PLC0415 - takes seconds, which collecting tests need not wait for
+    from great_expectations.core.expectation_suite import ExpectationSuite  # noqa: PLC0415
+
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     asset = context.data_sources.add_pandas("oracle").add_dataframe_asset("rows")

@@ -8,6 +8,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ def _clean(config: WarehouseConfig) -> WarehouseConfig:
     return replace(config, defects=NO_DEFECTS)
 
 
+@cache
 def _run(config: WarehouseConfig) -> tuple[dict[str, list[bytes]], Truth]:
     messages: dict[str, list[bytes]] = defaultdict(list)
     warehouse = Warehouse(config)
@@ -163,7 +165,7 @@ def test_same_seed_same_bytes() -> None:
     """Two instances of one configuration give the same bytes; another seed gives others."""
 
     def digest(config: WarehouseConfig) -> str:
-        messages, truth = _run(config)
+        messages, truth = _run.__wrapped__(config)
         blob = b"\n".join(b"\n".join(messages[stream]) for stream in STREAMS)
         return hashlib.sha256(blob + truth.windows.write_csv().encode()).hexdigest()
 
