@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("tests.conftest_kafka",)
+pytest_plugins = ("tests.conftest_kafka", "tests.conftest_effort")
+
+# Workers and the many processes of the suite read bytecode of the first: without it each compiles every source anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 _NO_DATA = "no real data"
 ROOT = Path(__file__).resolve().parent.parent

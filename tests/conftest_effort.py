@@ -1,0 +1,45 @@
+"""Which tests go to one worker, and how many examples the fast part tries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# On a busy machine any example may take long.
+settings.register_profile("takt", deadline=None)
+settings.load_profile("takt")
+
+_FAST = "not slow"
+_SHARE = 5
+_FEWEST = 10
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep together what shares something or is over at once; in the fast part, try fewer examples.
+
+    The whole suite tries all of them.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and (_shares(item) or not item.get_closest_marker("slow")):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    if _FAST in config.option.markexpr:
+        for test in {id(item.obj): item.obj for item in items if isinstance(item, pytest.Function)}.values():
+            _try_few(test)
+
+
+def _shares(item: pytest.Item) -> bool:
+    """Whether the test has a fixture that is made once for its file."""
+    fixtures = getattr(item, "_fixtureinfo", None)
+    made = fixtures.name2fixturedefs.values() if fixtures else ()
+    return any(fixture.scope == "module" for definitions in made for fixture in definitions)
+
+
+def _try_few(test: Any) -> None:
+    # Where Hypothesis' own plugin sets it too: a profile would not bind tests that give a number.
+    given = getattr(test, "_hypothesis_internal_use_settings", None)
+    if given is not None:
+        few = min(given.max_examples, max(_FEWEST, given.max_examples // _SHARE))
+        test._hypothesis_internal_use_settings = settings(given, max_examples=few)
