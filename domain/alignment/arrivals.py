@@ -46,10 +46,12 @@ MODEL: Final = "discounted-gamma-poisson@1(half_life_h=0.5,scatter_half_life_h=1
 
 _STATE_VERSION = 1
 _RATE = ("work", "hours", "squared_h")
-_BLOCK = ("block_work", "block_expected", "block_h")
+_BLOCK = ("block_work", "block_rate", "block_h")
 _SCATTER = ("blocks", "scatter")
 _HALF_LIFE_H, _SCATTER_HALF_LIFE_H, _BLOCK_H = 0.5, 12.0, 0.25
 _OUTLIER = 25.0
+_BLOCK_WORTH = 8.0
+_ROUNDING = 1e-9
 
 
 class Arrivals:
@@ -94,24 +96,23 @@ class Arrivals:
         # Of a long stretch the later part weighs more: the integral of the weight over it.
         decay = np.log(2.0) / _HALF_LIFE_H
         weighed, squared = (-np.expm1(-n * decay * hours) / (n * decay) for n in (1, 2))
-        before = zones["hours"] > 0
-        expected = np.where(before, self._rate() * hours, work)
         zones.add(every, work=work, hours=weighed, squared_h=squared)
-        zones.add(every, block_work=work, block_expected=expected, block_h=hours)
+        zones.add(every, block_work=work, block_h=hours)
         self._close_blocks()
 
     def _close_blocks(self) -> None:
+        """Measure scatter where a block is long enough, against the rate that was expected when it began."""
         zones = self._zones
-        due = np.flatnonzero(zones["block_h"] >= _BLOCK_H - 1e-9)
-        expected = zones["block_expected"][due]
-        # The rate expected was itself estimated, from the hours before.
-        spread = expected * (1 + zones["block_h"][due] / np.maximum(self._known_hours()[due], zones["block_h"][due]))
-        error2 = (zones["block_work"][due] - expected) ** 2
-        scatter = np.divide(error2, spread, out=np.zeros_like(spread), where=spread > 0)
-        blocks = zones["blocks"][due]
-        known = np.divide(zones["scatter"][due], blocks, out=np.full(len(due), np.inf), where=zones["scatter"][due] > 0)
-        zones.add(due, blocks=expected > 0, scatter=np.minimum(scatter, _OUTLIER * known))
+        due = np.flatnonzero(zones["block_h"] >= _BLOCK_H - _ROUNDING)
+        hours, known = zones["block_h"][due], self._known_hours()[due]
+        expected = zones["block_rate"][due] * hours
+        spread = expected * (1 + hours / np.maximum(known, hours))
+        scatter = _ratio((zones["block_work"][due] - expected) ** 2, spread)
+        blocks, sums = zones["blocks"][due], zones["scatter"][due]
+        most = np.where(sums > 0, _OUTLIER * _ratio(sums, blocks), np.inf)
+        zones.add(due, blocks=expected > 0, scatter=np.minimum(scatter, most))
         zones.clear(due, *_BLOCK)
+        zones.add(due, block_rate=self._rate()[due])
 
     def _rate(self) -> Float64:
         return _ratio(self._zones["work"], self._zones["hours"])
@@ -126,7 +127,7 @@ class Arrivals:
         """
         aged = 0.5 ** (max(now_us - self._until, 0) / HOUR_US / _HALF_LIFE_H) if len(self._zones) else 1.0
         rate, hours = self._rate(), self._known_hours() * aged
-        scatter = self._zones.shrunk(self._zones["scatter"], self._zones["blocks"], worth=1.0, default=1.0)
+        scatter = self._zones.shrunk(self._zones["scatter"], self._zones["blocks"], worth=_BLOCK_WORTH, default=1.0)
         least = rate + _ratio(scatter, hours)
         frame = self._zones.frame().select(ZONE)
         columns = {"rate": rate, "variance": scatter * least, "rate_variance": _ratio(scatter * least, hours)}

@@ -43,25 +43,23 @@ def share_up(up: Float64, failures: Float64, repairs: Float64, horizon: float) -
 
 
 def down_time(
-    down: Float64, working: Float64, step: float, failures: Float64, repairs: Float64
+    down: Float64, working: Float64, steps: Float64, failures: Float64, repairs: Float64
 ) -> tuple[Float64, Float64]:
-    """Mean and variance of the time that robots are down in steps of equal length.
+    """Mean and variance of the time that robots are down in a horizon cut into steps.
 
-    `down`: probability to be down at the start (...); `working`: share of each step in which the robot is neither
-    charging nor otherwise kept from failing (..., steps); `step`: length; rates per unit of the length, above 0.
-    Exact for the mean; for the variance where the robot works throughout, and in the limit of short steps.
+    `down`: probability to be down at the start (...); `working`: share of each step in which the robot is not charging,
+    so may fail (..., steps); `steps`: their lengths; rates per unit of the lengths, above 0. The mean is exact for any
+    steps, the variance in the limit of short ones, of which the first matter most.
     """
     away = failures + repairs
-    kept, gone = np.exp(-away * step), -np.expm1(-away * step) / away
     settled = failures / away
-    steps = working.shape[-1]
+    left = steps[::-1].cumsum()[::-1] - steps / 2
     now, total, variance = down, np.zeros_like(down), np.zeros_like(down)
-    for place in range(steps):
+    for place, step in enumerate(steps.tolist()):
+        kept, gone = np.exp(-away * step), -np.expm1(-away * step) / away
         drawn = settled * working[..., place]
         spent = now * gone + drawn * (step - gone)
-        share = spent / step
-        left = (steps - place - 0.5) * step
-        variance = variance - 2 * spent * (1 - share) * np.expm1(-away * left) / away
+        variance = variance - 2 * spent * (1 - spent / step) * np.expm1(-away * left[place]) / away
         total = total + spent
         now = now * kept + drawn * (away * gone)
     return total, variance

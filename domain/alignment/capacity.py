@@ -6,9 +6,8 @@ for robots that are never short of work. A robot stays in its zone: to move it i
 
 Time able to work is foreseen robot by robot: charging as a cycle of known lengths whose phase is uncertain (five
 points of a normal distribution stand for it), failures as a chain of two states between charges (`availability`).
-Means and variances of robots add up to those of a zone. Its time is then a share of what it were without failures, Beta
-with these moments, which is right for one robot that is up or down as for hundreds. The zone's rate is Gamma, and so is
-the work done in a given time.
+What a robot loses to failures is taken for Beta, between nothing and all (`losses`); cumulants of robots add up to
+those of a zone, whose loss is Beta with these. The zone's rate is Gamma, and so is the work done in a given time.
 
 Sources: Trivedi, Probability and Statistics with Reliability, Queuing, and Computer Science Applications, chapter 8
 (interval availability of a two-state chain); Abramowitz and Stegun 25.4.46 (Gauss-Hermite).
@@ -16,7 +15,6 @@ Sources: Trivedi, Probability and Statistics with Reliability, Queuing, and Comp
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +27,7 @@ from domain.alignment.availability import HOUR_US, UNHEARD_US, down_time, lost_f
 from domain.alignment.chance import generator
 from domain.alignment.charging import charged_by
 from domain.alignment.fleet import ABLE, CHARGING, LOST_SHARE, Schema
+from domain.alignment.losses import draw_loss, third_cumulant
 from domain.alignment.tallies import ZONE, Float64, Int64
 
 QUANTILES: Final = {"lo95": 0.025, "lo80": 0.1, "median": 0.5, "hi80": 0.9, "hi95": 0.975}
@@ -50,7 +49,6 @@ _STEPS = 32
 _NODES, _WEIGHTS = hermegauss(5)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 _PLACES = np.cumsum(_WEIGHTS) - _WEIGHTS / 2
-_MOST_SCATTERED = 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +102,12 @@ class _Robots:
 
 @dataclass(frozen=True, slots=True)
 class _Time:
-    """Hours able to work within a horizon by robot: mean, variance, the most there can be, and the mean lost."""
+    """Hours able to work within a horizon by robot: cumulants, the most there can be, and the mean lost."""
 
     mean: Float64
     variance: Float64
+    third: Float64
+    """Third cumulant of what is lost of the most."""
     most: Float64
     lost: Float64
     lost_anew: Float64
@@ -129,7 +129,7 @@ def draw(robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: 
     if any(horizon <= 0 for horizon in horizons_us):
         raise ValueError(f"horizons must be longer than 0: {list(horizons_us)}")
     horizons = sorted(set(horizons_us))
-    rows = robots.sort("site", "zone", "robot")
+    rows = robots.sort("site", "zone", "robot").head(robots.height if horizons else 0)
     keys = rows.select(ZONE).unique(maintain_order=True)
     zone = (rows.select(pl.struct(ZONE).rank("dense")).to_series().to_numpy() - 1).astype(np.int64)
     state = _state(rows, now_us)
@@ -137,7 +137,7 @@ def draw(robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: 
     able = np.bincount(zone, state.able, minlength=keys.height).astype(np.int64)
     frames, work = [], []
     for place, (site, name) in enumerate(keys.iter_rows()):
-        here = {column: np.array([part[column][place] for part in parts]) for column in (parts[0] if parts else {})}
+        here = {column: np.array([part[column][place] for part in parts]) for column in parts[0]}
         frames.append(_frame(site, name, horizons, int(able[place]), here, config.utilisation))
         work.append(config.utilisation * _work(generator("capacity", site, name, now_us), here, config.draws))
     zones = pl.DataFrame(schema={n: t for n, t in CAPACITY_SCHEMA.items() if n not in QUANTILES})
@@ -169,15 +169,16 @@ _FORECAST = (
 def _time(robots: _Robots, horizon: float) -> _Time:
     """Time able to work within a horizon (hours)."""
     down = ~(robots.able | robots.charging)
-    edges = np.linspace(0.0, horizon, _STEPS + 1)
+    # What becomes of robots that are down now is settled early.
+    edges = horizon * np.square(np.linspace(0.0, 1.0, _STEPS + 1))
+    steps = np.diff(edges)
     start, charging, period = (values[..., None] for values in _cycle(robots, horizon))
-    step = horizon / _STEPS
-    working = 1 - np.diff(charged_by(edges, start, charging, period), axis=-1) / step
+    working = 1 - np.diff(charged_by(edges, start, charging, period), axis=-1) / steps
     failures, repairs = robots["failure_rate"][:, None], robots["repair_rate"][:, None]
     lost, variance = down_time(
-        np.broadcast_to(down[:, None] * 1.0, working.shape[:-1]), working, step, failures, repairs
+        np.broadcast_to(down[:, None] * 1.0, working.shape[:-1]), working, steps, failures, repairs
     )
-    most = working.sum(axis=-1) * step
+    most = working @ steps
     time = np.maximum(most - lost, 0.0)
     mean = time @ _WEIGHTS
     spread = variance @ _WEIGHTS + np.square(time - mean[:, None]) @ _WEIGHTS
@@ -185,9 +186,11 @@ def _time(robots: _Robots, horizon: float) -> _Time:
     away = robots["failure_rate"] + robots["repair_rate"]
     outage = down * -np.expm1(-away * horizon) / away
     most = most.max(axis=-1)
+    mean, variance = back * mean, back * spread + back * (1 - back) * mean**2
     return _Time(
-        mean=back * mean,
-        variance=back * spread + back * (1 - back) * mean**2,
+        mean=mean,
+        variance=variance,
+        third=third_cumulant(most - mean, variance, most),
         most=most,
         lost=back * (lost @ _WEIGHTS),
         lost_anew=back * np.maximum(lost @ _WEIGHTS - outage, 0.0),
@@ -225,7 +228,7 @@ def _moments(zone: Int64, robots: _Robots, time: _Time, horizon: float) -> dict[
 
     rate = robots["rate"]
     count = total(np.ones_like(rate))
-    mean, hours = total(rate * time.mean), total(time.mean)
+    mean, hours, most = (total(values) for values in (rate * time.mean, time.mean, rate * time.most))
     # Failures and repairs of a zone are as uncertain for all its robots together.
     shared = total(rate * time.lost_anew) ** 2 / _first(zone, robots["failures"])
     shared += total(rate * time.lost) ** 2 / _first(zone, robots["repairs"])
@@ -237,7 +240,8 @@ def _moments(zone: Int64, robots: _Robots, time: _Time, horizon: float) -> dict[
         "rate": np.divide(mean, hours, out=total(rate) / count, where=hours > 0),
         "mean": mean,
         "variance": total(rate**2 * time.variance) + shared,
-        "most": total(rate * time.most),
+        "third": total(rate**3 * time.third),
+        "most": most,
         "doubt": known + _first(zone, robots["zone_doubt"]),
         "scatter": _first(zone, robots["scatter"]),
     }
@@ -250,27 +254,17 @@ def _first(zone: Int64, values: Float64) -> Float64:
 
 def _work(rng: np.random.Generator, zone: dict[str, Float64], draws: int) -> Float64:
     """Work of a zone by horizon (horizons, draws) if robots were never idle."""
-    doubt = zone["doubt"][0] if len(zone["doubt"]) else 0.0
+    doubt = zone["doubt"][0]
     # What is not known of the rate is the same for all horizons.
     factor = rng.gamma(1 / doubt, doubt, draws) if doubt > 0 else np.ones(draws)
     rows = []
-    for mean, variance, most, scatter in zip(
-        *(zone[name].tolist() for name in ("mean", "variance", "most", "scatter")), strict=True
+    for mean, variance, third, most, scatter in zip(
+        *(zone[name].tolist() for name in ("mean", "variance", "third", "most", "scatter")), strict=True
     ):
-        work = _share(rng, mean, variance, most, draws) * factor
+        lost = draw_loss(rng, most - mean, variance, third, most, draws)
+        work = np.maximum(most - lost, 0.0) * factor
         rows.append(rng.gamma(work / scatter, scatter) if scatter > 0 else work)
     return np.array(rows)
-
-
-def _share(rng: np.random.Generator, mean: float, variance: float, most: float, draws: int) -> Float64:
-    """Beta draws between 0 and `most` with a mean and variance."""
-    if mean <= 0 or most <= 0:
-        return np.zeros(draws)
-    share = min(mean / most, 1.0)
-    scattered = min(variance / most**2, _MOST_SCATTERED * share * (1 - share))
-    if scattered <= 0 or not math.isfinite(size := share * (1 - share) / scattered - 1):
-        return np.full(draws, mean)
-    return most * rng.beta(share * size, (1 - share) * size, draws)
 
 
 def _frame(
