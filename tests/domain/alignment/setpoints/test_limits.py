@@ -28,6 +28,8 @@ _HOSTILE = st.one_of(
     [
         (10, 8, 10, ""),
         (9.5, 8, 10, ""),
+        (12, 8, 12, ""),
+        (13, 8, 12, "step"),
         (30, 8, 12, "step"),
         (-30, 8, 4, "step"),
         (-30, 5, 2, "low"),
@@ -50,6 +52,16 @@ def test_the_most_specific_limit_holds():
     limits = Limits([ZoneLimit(0, high, 1, *key) for high, key in enumerate(spelled, 1)])
     found = [limits.of(*key).high for key in (("x", "y"), ("north", "y"), ("x", "pick"), ("north", "pick"))]
     assert found == [1, 2, 3, 4]
+    assert (
+        Limits([ZoneLimit(0, high, 1, *key) for high, key in enumerate(spelled[:3], 1)]).of("north", "pick").high == 3
+    )
+
+
+def test_a_site_that_is_full_takes_no_robot():
+    """Not a negative number of them, where others have more than it may have since a restart."""
+    limits = Limits([ZoneLimit(low=2, high=20, step=4)], {"north": 5})
+    bounded = [limits.bound("north", "pick", 6, 4, others) for others in (1, 9)]
+    assert [(one.robots, one.cut) for one in bounded] == [(4, "site"), (0, "site")]
 
 
 def test_all_that_is_wrong_is_told_at_once():

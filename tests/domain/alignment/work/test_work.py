@@ -80,6 +80,12 @@ def test_rules_about_the_same_are_an_error_that_names_both():
         assert part in message
 
 
+def test_a_rule_given_twice_is_an_error():
+    """Even if both say the same: one of them will be changed some day."""
+    with pytest.raises(SettingsError, match="about the same"):
+        WorkMap("1", [Rule("pick", 1, sku="a"), Rule("pick", 1, sku="a")])
+
+
 @pytest.mark.parametrize("units", [float("nan"), float("inf"), -0.1])
 def test_units_are_finite_and_not_negative(units):
     """Else one rule would spoil a whole zone."""
