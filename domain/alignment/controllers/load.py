@@ -14,6 +14,7 @@ from domain.alignment.controllers.reading import Memory, Reading
 
 _MOST: Final = 1e9
 """Robots, or robot-intervals: far beyond any fleet, near enough for differences to stay numbers."""
+_FASTEST: Final = 1e200
 _SECONDS_PER_HOUR: Final = 3600
 
 
@@ -77,9 +78,9 @@ def load(reading: Reading, memory: Memory, aims: Aims) -> Load | None:
     >>> from domain.alignment.controllers.reading import fresh
     >>> zone = load(Reading(demand=828, backlog=60, rate=36, robots=25, pending=(), low=0, high=60), fresh(), Aims())
     >>> zone.demand, round(zone.feed_forward, 1), zone.backlog, zone.expected, round(zone.error, 1)
-    (23.0, 25.6, 20.0, 16.0, 7.5)
+    (23.0, 25.6, 20.0, 18.0, 9.5)
     """
-    per_interval = reading.rate * aims.interval_s / _SECONDS_PER_HOUR
+    per_interval = min(reading.rate, _FASTEST) * aims.interval_s / _SECONDS_PER_HOUR
     if per_interval <= 0:
         return None
     demand = _ratio(reading.demand, reading.rate)
