@@ -94,7 +94,7 @@ def _site(
         "task", code=pl.lit("later"), detail=pl.lit("robots that could do it have as much as they are given")
     )
     waits = pl.concat([held_up, later]).join(rows.select("site", "zone", "task"), on="task")
-    starved = rows.filter(pl.col("task").is_in(_ready(candidates, held_up)))
+    starved = rows.filter(pl.col("task").is_in(_ready(candidates, held_up).implode()))
     stuck = [
         *told_cycles(tasks),
         *told_missing(tasks),
