@@ -61,8 +61,6 @@ def by_class(tasks: pl.DataFrame, of: pl.Expr) -> dict[tuple[str, str], Work]:
 
 
 def split(demand: float, mix: Work) -> Work:
-    """Demand by class, in proportion to a mix; all of it in the highest class where the mix is empty."""
+    """Demand by class, in proportion to a mix; none of it where the mix is empty, as nothing waits then."""
     total = sum(mix)
-    if total <= 0:
-        return [demand if number == TOP else 0.0 for number in range(CONTROL + 1)]
-    return [demand * part / total for part in mix]
+    return [demand * part / total if total > 0 else 0.0 for part in mix]

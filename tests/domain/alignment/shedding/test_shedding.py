@@ -97,6 +97,13 @@ def test_age_lifts_work_out_of_what_is_shed():
     assert shedding.shed(HOUR, _tasks((0, 1, HOUR, "queued"), zone="pack")).to_list() == [False]
 
 
+def test_age_lifts_no_work_above_the_classes():
+    """Where all of them are shed, the oldest waits as the highest class does, and control work does not."""
+    shedding = Shedding(SheddingConfig(service_us=HOUR, most=10, ageing_us=HOUR))
+    shedding.review(0, _zone(9, 1), _waiting(0, c9=50))
+    assert shedding.shed(30 * HOUR, _tasks((0, 1, 0, "queued"), (None, 1, 0, "queued"))).to_list() == [True, False]
+
+
 def test_demand_is_split_by_the_classes_of_late():
     """Not by those of what waits, which are the ones that were shed."""
     learned, fresh = Shedding(CONFIG), Shedding(CONFIG)

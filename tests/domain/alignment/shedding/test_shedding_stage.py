@@ -12,6 +12,36 @@ HOUR = 3_600_000_000
 CONFIG = SheddingConfig(service_us=HOUR, restore=0.5, calm=2)
 
 
+def _load(waiting, arrivals=None, capacity=2.0):
+    """Units waiting and coming by class."""
+    backlog, coming = [0.0] * (CONTROL + 1), [0.0] * (CONTROL + 1)
+    for parts, units_by in ((backlog, waiting), (coming, arrivals or {})):
+        for number, units in units_by.items():
+            parts[number] = units
+    return Load(backlog, coming, capacity)
+
+
+def test_the_service_level_itself_is_kept():
+    """An hour of work is cleared within an hour; a little more is not."""
+    assert reviewed(Stage(), _load({0: 1.0, 9: 1.0}), CONFIG) == (Stage(), [])
+    assert reviewed(Stage(), _load({0: 1.0, 9: 1.1}), CONFIG)[0] == Stage(1)
+
+
+def test_a_class_of_which_none_waits_is_shed_for_what_comes():
+    """It takes capacity as soon as it comes."""
+    assert reviewed(Stage(), _load({9: 1.0}, {3: 2.0}), CONFIG) == (
+        Stage(4),
+        [("shed", number, None) for number in range(4)],
+    )
+
+
+def test_classes_without_work_come_back_with_the_one_below():
+    """There is nothing of them to judge by, so they do not take a turn each."""
+    stage, changes = reviewed(Stage(5, calm=1), _load({2: 0.5}), CONFIG)
+    assert stage == Stage(2)
+    assert [(status, number) for status, number, _ in changes] == [("restored", n) for n in (4, 3, 2)]
+
+
 @given(
     st.lists(st.floats(0, 20), min_size=CONTROL + 1, max_size=CONTROL + 1),
     st.floats(1, 100),
