@@ -199,3 +199,22 @@ def test_a_second_failure_is_a_second_episode():
         told.review(minute, {"a": "idle"}, HAS)
     assert told.review(16, {"a": "fault"}, HAS) == [("t", "reallocated", "a", None)]
     assert len({row["id"] for row in told.rows}) == 2
+
+
+def test_a_robot_of_which_nothing_is_known_for_a_while_may_return():
+    """Its failure is remembered while its tasks are under way."""
+    told = Told()
+    told.review(10, {"a": "fault"}, HAS)
+    told.review(11, {"b": "idle"}, HAS)
+    told.review(12, {"a": "idle"}, HAS)
+    assert told.review(14, {"a": "idle"}, HAS) == [("t", "undone", "a", None)]
+
+
+def test_a_later_failure_does_not_keep_an_earlier_one_open():
+    """The robot was not back in time from the first; the order elsewhere stays."""
+    told = Told()
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    for minute in (26, 28):
+        told.review(minute, {"a": "idle", "b": "idle"}, HAS)
+    given = tasks(t=("assigned", "b", 28 * MINUTE + 1))
+    assert told.review(29, {"a": "fault", "b": "idle"}, given) == [("t", "settled", "a", "b")]
