@@ -114,6 +114,31 @@ def test_demand_is_split_by_the_classes_of_late():
         assert [level for rows in said for level in rows] == levels
 
 
+def test_the_mix_forgets():
+    """What was created long ago weighs less than what is created now."""
+    shedding = Shedding(SheddingConfig(service_us=HOUR, decay=0.5))
+    for window in [_created(c0=9, c8=1)] * 3 + [_created(c0=1, c8=9)] * 3:
+        shedding.learn(window)
+    for level in (1, 9):
+        said = shedding.review(level, _zone(10, 6.5), _waiting(level, c0=1, c8=0.2))
+        assert said["level"].to_list()[-1] == level
+
+
+def test_only_waiting_work_counts():
+    """What robots have already is no backlog to be cleared."""
+    assert Shedding(CONFIG).review(0, _zone(0, 1), _tasks((0, 9, 0, "assigned"), (9, 9, 0, "started"))).height == 0
+
+
+def test_calm_outlives_a_restart():
+    """The count goes on where it was."""
+    shedding = Shedding(CONFIG)
+    shedding.review(0, _zone(0, 1), _waiting(0, c0=2))
+    shedding.review(1, _zone(0, 100), _waiting(1, c0=2))
+    restarted = Shedding(CONFIG)
+    restarted.restore(shedding.snapshot())
+    assert _changes(restarted.review(2, _zone(0, 100), _waiting(2, c0=2))) == [("restored", 0, 0)]
+
+
 def _created(**units):
     return _waiting(0, **units).select(CREATED.keys())
 
