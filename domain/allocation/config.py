@@ -59,7 +59,7 @@ class AllocationConfig:
     """A robot that was not heard of for longer is unreachable."""
     depth: int = 16
     """Tasks that a robot is given at most."""
-    effort: int = 2_000_000
+    effort: int = 1_500_000
     """Local search ends when it has costed so many tasks in sequences."""
     shakes: int = 12
     """How often a plan of few tasks is shaken and searched again."""
