@@ -5,12 +5,13 @@
 in robots and intervals (`load`), with B the backlog expected when the setpoint takes effect (Smith 1957): what was
 sent and is not yet in force has its effect foreseen, so the same backlog is not answered twice. The gain is that of
 Skogestad (2003) for an integrating process whose dead time the predictor has taken out: tc = delay + 1/2, but no less
-than 1, beyond which decisions at whole intervals overshoot. A backlog below the target takes away half the slack of
-the feed-forward at most, or a large fleet would be left with fewer robots than its demand keeps busy.
+than 1, beyond which decisions at whole intervals overshoot. Feedback and integral together take away half the slack of
+the feed-forward at most: a zone left with no more robots than its demand keeps busy builds up a backlog, is given more,
+and so on for ever.
 
-The optional integral takes out what the feed-forward gets wrong for long, by as much as half of it. It is led back to
-what could be sent where a limit or the rate cuts it off (back-calculation with Tt = tI, Astrom and Hagglund 2006), so
-it does not wind up.
+The optional integral takes out what the feed-forward gets wrong for long, adding as much as half of it. It is led back
+to what could be sent where a limit or the rate cuts it off (back-calculation with Tt = tI, Astrom and Hagglund 2006),
+so it does not wind up.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class SmithController:
             return stay(reading, memory, "unknown_rate")
         gain = 1 / config.closed_loop
         past = memory.integral if config.integral else 0.0
-        feedback = max(gain * zone.error, zone.demand / 2 - zone.feed_forward / 2)
+        feedback = max(gain * zone.error, -_spare(zone) - past)
         wanted = zone.feed_forward + feedback + past
         robots, held = guarded(wanted, zone.dead_zone, reading, memory, config.guards)
         undamped = zone.feed_forward + gain * zone.deviation + past
@@ -89,4 +90,9 @@ class SmithController:
         high = min(reading.high, reading.last + config.guards.rate)
         possible = min(max(wanted, low), high) if low <= high else wanted
         moved = past + (zone.error / config.closed_loop + possible - wanted) / config.integral_time
-        return min(max(moved, -zone.feed_forward / 2), zone.feed_forward / 2)
+        return min(max(moved, -_spare(zone)), zone.feed_forward / 2)
+
+
+def _spare(zone: Load) -> float:
+    """Robots that a backlog below the target may take away: half of what the feed-forward leaves above the demand."""
+    return (zone.feed_forward - zone.demand) / 2
