@@ -11,11 +11,10 @@ import polars as pl
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
-HoldCause = Literal["stale", "breaker", "no_data"]
+HoldCause = Literal["stale", "no_data"]
 
 HOLD_CAUSES: Final[dict[HoldCause, str]] = {
     "stale": "the telemetry of the zone is older than it may be",
-    "breaker": "the gate lets too little of the telemetry through: its breaker is open",
     "no_data": "nothing was ever heard of the zone",
 }
 """Why a setpoint is held instead of decided anew."""

@@ -121,10 +121,10 @@ class Desk:
         backlog = self._tasks.backlog().select(*_ZONE, (pl.col("work_micro") / _MICRO).alias("backlog"))
         view = self._outlook.review(at, backlog)
         parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)]
-        parts.append(told(SHEDDING, self._shedding.review(at, _loads(view.gaps), tasks)))
+        zones = self._zones(at, view, tasks, robots)
+        parts.append(told(SHEDDING, self._shedding.review(at, _loads(view.gaps, zones), tasks)))
         parts += self._dispatched(at, tasks, robots)
         parts.append(told(REALLOCATION, self._dispatch.taken_over(reallocated)))
-        zones = self._zones(at, view, tasks, robots)
         if zones:
             parts.append(told(SETPOINT, self._steering.decide(at, zones)))
         return [one for one in parts if one[1].height]
@@ -189,10 +189,13 @@ def _by(rows: pl.DataFrame, keys: str | Sequence[str], value: pl.Expr) -> dict[t
     return {row[:-1]: row[-1] for row in rows.group_by(names).agg(value.alias("_value")).iter_rows()}
 
 
-def _loads(gaps: pl.DataFrame) -> pl.DataFrame:
-    """Work units per hour that come to each zone, and that it can do, by the shortest horizon."""
+def _loads(gaps: pl.DataFrame, zones: Sequence[ZoneState]) -> pl.DataFrame:
+    """Work units per hour that come to each zone, and that it can do, by the shortest horizon.
+
+    Of a zone that nothing can be decided about, nothing is known that work should be given up for.
+    """
+    known = [(zone.site, zone.zone) for zone in zones if zone.cause is None]
+    decided = pl.DataFrame(known, schema=dict.fromkeys(_ZONE, pl.String), orient="row")
     hours = pl.col("horizon_us") / HOUR_US
-    shortest = gaps.unique(_ZONE, keep="first", maintain_order=True)
-    return shortest.select(
-        *_ZONE, (pl.col("demand") / hours).alias("demand"), (pl.col("capacity") / hours).alias("capacity")
-    )
+    shortest = gaps.unique(_ZONE, keep="first", maintain_order=True).join(decided, on=_ZONE, how="semi")
+    return shortest.select(*_ZONE, *((pl.col(name) / hours).alias(name) for name in ("demand", "capacity")))

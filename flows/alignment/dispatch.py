@@ -12,7 +12,7 @@ from domain.allocation.allocate import allocate
 from domain.allocation.config import AllocationConfig
 from domain.allocation.failures import RecoveryConfig
 from domain.allocation.recovery import Recovery
-from domain.allocation.recovery_tables import REALLOCATED
+from domain.allocation.recovery_tables import FAULT, REALLOCATED
 from domain.allocation.tables import ASSIGNMENT_SCHEMA, DONE_SCHEMA, STUCK_SCHEMA
 from domain.allocation.task_book import TaskBook
 from domain.streaming.frames import from_bytes, to_bytes
@@ -74,7 +74,10 @@ class Dispatch:
 
     def review(self, at: int, tasks: pl.DataFrame, robots: pl.DataFrame, done: pl.DataFrame) -> Dispatched:
         """What is recommended now and was not before, after `recover` of the same time."""
-        well = robots.join(self._recovery.out(), on=_ROBOT, how="anti", maintain_order="left")
+        out = self._recovery.out().select(*_ROBOT, _failed="cause")
+        # One that is well again, but not yet for long enough, is treated as the faulty one that it was.
+        mode = pl.when(pl.col("_failed").is_null()).then("mode").otherwise(pl.lit(FAULT))
+        well = robots.join(out, on=_ROBOT, how="left", maintain_order="left").with_columns(mode=mode).drop("_failed")
         taken = self._recovery.as_allocated(tasks)
         found = allocate(taken, well, at, self._config, done.select(DONE_SCHEMA.keys()))
         given = found.assignments.select(_GIVEN)

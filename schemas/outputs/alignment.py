@@ -72,7 +72,7 @@ SETPOINT = Output(
         Column("inputs", "string", "", "Digest of what was decided upon; null of held, resumed", nullable=True),
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
         Column("evidence", "string", "", "Inputs and quantiles, as JSON; null of held, resumed", nullable=True),
-        Column("cause", "string", "", "Of held and resumed: stale, breaker or no_data; else null", nullable=True),
+        Column("cause", "string", "", "Of held and resumed: stale or no_data; else null", nullable=True),
         Column("acknowledgement", "string", "", "Event that brought the status; null where time did", nullable=True),
         Column("superseded_by", "string", "", "Setpoint that took its place", nullable=True),
         Column("by", "string", "", "Who acknowledged", nullable=True),

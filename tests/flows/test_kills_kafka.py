@@ -18,11 +18,12 @@ from domain.twin.warehouse import STREAMS
 from flows.ingest import to_topic
 from flows.recovery import Run
 from flows.settings import Kafka as KafkaSettings
-from flows.settings import KafkaSource, Output, Settings, Topics
+from flows.settings import KafkaSource, Output, Settings, Time, Topics
 from schemas.registry import find_contract
 from sinks.kafka.events import ID_HEADER, WRITER_HEADER
 from tests.conftest_kafka import Kafka
 
+from .alignment.floor import DECIDED, alignment
 from .process import FlowProcess, start
 from .warehouse import FILLED, settings_of, small_day, table, tables
 
@@ -53,6 +54,7 @@ class Inputs:
         }
         kafka = KafkaSettings(bootstrap=self.kafka.broker.bootstrap)
         update = {"kafka": kafka, "topics": outputs, "output": Output(eager=eager), "sources": sources}
+        update |= {"alignment": alignment(), "time": Time(lateness_s=30)}
         return settings_of(folder, folder, **how).model_copy(update=update)
 
     def events(self, settings: Settings) -> Counter[Event]:
@@ -86,8 +88,8 @@ def undisturbed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tup
     settings = inputs.settings(tmp_path_factory.mktemp("undisturbed"), inputs.outputs())
     assert start(settings).end() == 0
     expected, events = tables(settings), inputs.events(settings)
-    assert all(expected[name].count("\n") > 1 for name in FILLED)
-    assert {role for _, role, *_ in events} == {"estimates", "quarantine"}
+    assert all(expected[name].count("\n") > 1 for name in [*FILLED, *DECIDED])
+    assert {role for _, role, *_ in events} == {"estimates", "signals", "quarantine"}
     assert len({identity for identity, *_ in events}) == events.total(), "an id is out twice"
     return expected, events
 

@@ -223,7 +223,7 @@ def test_a_spell_is_told_once_and_ended_by_a_decision():
     name = desk.want(10)
     desk.at(5, (name, "completed", 1))
     for minute in (5, 10, 15):
-        desk.at(minute).hold("breaker" if minute > 5 else "stale")
+        desk.at(minute).hold("no_data" if minute > 5 else "stale")
     desk.at(20).want(10)
     held, resumed = desk.rows[2:]
     assert (held["status"], resumed["status"]) == ("held", "resumed")

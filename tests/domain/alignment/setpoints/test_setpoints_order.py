@@ -28,7 +28,7 @@ _ANSWERS = st.lists(
     max_size=3,
 )
 _REVIEWS = st.lists(
-    st.tuples(*[st.one_of(st.sampled_from([4, 4, 4, 5, 9]), st.sampled_from(["stale", "breaker"])) for _ in ZONES]),
+    st.tuples(*[st.one_of(st.sampled_from([4, 4, 4, 5, 9]), st.sampled_from(["stale", "no_data"])) for _ in ZONES]),
     min_size=1,
     max_size=14,
 )
