@@ -153,11 +153,13 @@ def test_equal_robots_and_tasks_go_by_name():
 
 
 def test_a_tight_deadline_goes_before_a_higher_class():
-    """Least slack first, though its class is lower."""
-    todo = tasks(high={"priority": 6, "work_micro": 5_000_000}, tight={"priority": 3, "due_us": NOW + 61 * S})
-    found = allocate(todo, robots(r={}), NOW, CONFIG)
+    """Least slack first, though it is longer and its class is lower; without its due time it comes last."""
+    high, tight = {"priority": 6, "work_micro": 2_000_000}, {"priority": 3, "work_micro": 3_000_000}
+    found = allocate(tasks(high=high, tight=tight | {"due_us": NOW + 181 * S}), robots(r={}), NOW, CONFIG)
     assert found.assignments["task"].to_list() == ["tight", "high"]
     assert found.assignments["lateness_s"].to_list() == [0, 0]
+    found = allocate(tasks(high=high, tight=tight), robots(r={}), NOW, CONFIG)
+    assert found.assignments["task"].to_list() == ["high", "tight"]
 
 
 def test_sites_are_apart():
@@ -166,6 +168,13 @@ def test_sites_are_apart():
     found = allocate(todo, robots(r={}), NOW, CONFIG, done("t"))
     assert found.assignments.select("site", "task").rows() == [("s", "t")]
     assert found.waiting.select("site", "code").rows() == [("other", "unservable")]
+
+
+def test_a_robot_is_heard_of_up_to_the_limit():
+    """120 s ago is in time, a microsecond more is not."""
+    for late, given in ((0, 1), (1, 0)):
+        found = allocate(tasks(t={}), robots(r={"seen_us": NOW - 120 * S - late}), NOW, CONFIG)
+        assert found.assignments.height == given
 
 
 def test_nothing_gives_nothing():
