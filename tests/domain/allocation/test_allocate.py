@@ -172,9 +172,9 @@ def test_sites_are_apart():
 
 def test_a_robot_is_heard_of_up_to_the_limit():
     """120 s ago is in time, a microsecond more is not."""
-    for late, given in ((0, 1), (1, 0)):
+    for late, tasks_given in ((0, 1), (1, 0)):
         found = allocate(tasks(t={}), robots(r={"seen_us": NOW - 120 * S - late}), NOW, CONFIG)
-        assert found.assignments.height == given
+        assert found.assignments.height == tasks_given
 
 
 def test_nothing_gives_nothing():
