@@ -6,8 +6,8 @@ mean is the same for all ways, and the variance but for the second and the last:
 - *normal*: mean +- 1.96 standard deviations;
 - *NB, h s^2*: negative binomial, with h times the one-step variance, as if levels were known;
 - *NB*: negative binomial, with the doubt about the level added, which grows with h^2;
-- *NB + ACI* (Takt): the same, at the miss rate that adaptive conformal inference asks for;
-- *scaled + ACI*: besides, its variance is scaled by the squared errors of closed windows over those expected.
+- *NB + ACI*: the same, at the miss rate that adaptive conformal inference asks for;
+- *scaled + ACI* (Takt): besides, its variance is scaled by the squared errors of closed windows over those expected.
 
 Coverage is of all windows after the first third of each series; width is the median over series of the mean width, over
 the mean demand of a window.
@@ -35,9 +35,6 @@ from domain.statistics.quantiles import negative_binomial_interval
 WAYS = ("normal", "NB, h s^2", "NB", "NB + ACI", "scaled + ACI")
 MISS = 0.05
 _GAUSSIAN = 1.959964
-_KEEP = 0.03
-_PRIOR = 10.0
-_MOST = 25.0
 
 
 def outlooks(values: Float64, season: int, horizon: int) -> list[Outlook]:
@@ -67,25 +64,10 @@ def intervals(data: DataSet, many: list[Float64]) -> list[dict[str, tuple[Float6
             }
         )
     moments = [bounds.pop("moments") for bounds in found]
-    scaled = [(mean, _scaled(mean, variance, v, horizon)) for (mean, variance), v in zip(moments, many, strict=True)]
-    for way, given in (("NB + ACI", moments), ("scaled + ACI", scaled)):
-        for bounds, adapted in zip(found, _adapted(horizon, many, given), strict=True):
+    for way, scaled in (("NB + ACI", False), ("scaled + ACI", True)):
+        for bounds, adapted in zip(found, _adapted(horizon, many, moments, scaled=scaled), strict=True):
             bounds[way] = adapted
     return found
-
-
-def _scaled(mean: Float64, variance: Float64, values: Float64, horizon: int) -> Float64:
-    """Variance times the mean over closed windows of squared error / variance, begun at 1 with a weight of 10."""
-    demand, factor = windows(values, horizon), np.ones(len(values))
-    total = weight = _PRIOR
-    for at in range(horizon, len(values)):
-        made = at - horizon
-        if variance[made] > 0:
-            ratio = (demand[made] - mean[made]) ** 2 / variance[made]
-            total = (1 - _KEEP) * total + min(ratio, _MOST)
-            weight = (1 - _KEEP) * weight + 1
-        factor[at] = total / weight
-    return variance * factor
 
 
 def _floats(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[Float64, Float64]:
@@ -93,14 +75,16 @@ def _floats(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[Float64, Float64]:
 
 
 def _adapted(
-    horizon: int, many: list[Float64], moments: list[tuple[Float64, Float64]]
+    horizon: int, many: list[Float64], moments: list[tuple[Float64, Float64]], *, scaled: bool
 ) -> list[tuple[Float64, Float64]]:
-    levels = ConformalLevels(Seasonal().level, horizon, len(many))
+    levels = ConformalLevels(Seasonal().level, horizon, len(many), Seasonal().scale)
     found = [(np.zeros(len(values)), np.zeros(len(values))) for values in many]
     for at in range(max(map(len, many))):
         rows = np.array([row for row, values in enumerate(many) if at < len(values)])
         levels.learn(rows, np.array([many[row][at] for row in rows]))
         mean, variance = (np.array([moments[row][part][at] for row in rows]) for part in (0, 1))
+        if scaled:
+            variance = levels.expect(rows, mean, variance)
         lower, upper = negative_binomial_interval(mean, variance, levels.level(rows))
         levels.issue(rows, lower, upper)
         for row, low, high in zip(rows.tolist(), lower.tolist(), upper.tolist(), strict=True):

@@ -6,7 +6,8 @@ conformal inference under distribution shift, NeurIPS):
     a <- clip(a + step (target - miss), narrowest, widest)
 
 A verdict exists only when the interval's window has closed: the demand of h buckets is known after the h-th.
-Until then the interval waits in a queue of h places, and a does not move.
+Until then the interval waits in a queue of h places, and a does not move. The rate asked for ends at a bound, so the
+variance of the window is scaled besides, by the errors of windows that have closed (`window_scale`).
 
 Series are rows of arrays, so that all series of a bucket are judged at once; none depends on another.
 """
@@ -14,13 +15,25 @@ Series are rows of arrays, so that all series of a bucket are judged at once; no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from domain.demand.window_scale import WindowScale
+
 Float64 = npt.NDArray[np.float64]
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
+
+_SCALE: Final = WindowScale()
+_LEVEL, _TURN, _RATIOS, _WINDOWS = range(4)
+_ROW: Final = 4
+"""Of a row: level, place that closes next, and the windows that have closed: faded sum of ratios, faded number."""
+_LOWER, _UPPER, _DEMAND, _MEAN, _VARIANCE = range(5)
+_OPEN: Final = 5
+_NOT_OPEN: Final = np.array([[np.nan], [np.nan], [0.0], [np.nan], [np.nan]])
+"""Of a window, by place: bounds, demand so far, mean and variance that are thought of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,76 +67,79 @@ class Verdicts:
 
 
 class ConformalLevels:
-    """Levels and open intervals of many series for one horizon of `horizon` buckets.
+    """Levels, scales and open intervals of many series for one horizon of `horizon` buckets.
 
-    For each row in every bucket: `learn` its demand, then `issue` the interval of the next `horizon` buckets (or
-    none). Rows are numbers in [0, capacity); `grow` makes room.
+    For each row in every bucket: `learn` its demand, then `expect` and `issue` the interval of the next `horizon`
+    buckets (or none). Rows are numbers in [0, capacity); `grow` makes room.
     """
 
-    def __init__(self, model: AdaptiveLevel, horizon: int, capacity: int = 0) -> None:
+    def __init__(self, model: AdaptiveLevel, horizon: int, capacity: int = 0, scale: WindowScale = _SCALE) -> None:
         if horizon < 1:
             raise ValueError(f"a window has 1 bucket or more, not {horizon}")
         self.model = model
+        self.scale = scale
         self.horizon = horizon
-        self._level: Float64 = np.full(capacity, model.target)
-        self._lower: Float64 = np.full((capacity, horizon), np.nan)
-        self._upper: Float64 = np.full((capacity, horizon), np.nan)
-        self._demand: Float64 = np.zeros((capacity, horizon))
-        self._turn: Int64 = np.zeros(capacity, dtype=np.int64)
+        self._row: Float64 = np.tile([model.target, 0.0, 0.0, 0.0], (capacity, 1))
+        self._open: Float64 = np.tile(_NOT_OPEN, (capacity, 1, horizon))
 
     @property
     def width(self) -> int:
         """Numbers in a packed row."""
-        return 2 + 3 * self.horizon
+        return _ROW + _OPEN * self.horizon
 
     def grow(self, capacity: int) -> None:
         """Room for rows up to `capacity`; new ones are fresh."""
-        fresh = ConformalLevels(self.model, self.horizon, capacity - len(self._level))
-        self._level = np.concatenate([self._level, fresh._level])
-        self._lower = np.concatenate([self._lower, fresh._lower])
-        self._upper = np.concatenate([self._upper, fresh._upper])
-        self._demand = np.concatenate([self._demand, fresh._demand])
-        self._turn = np.concatenate([self._turn, fresh._turn])
+        fresh = ConformalLevels(self.model, self.horizon, capacity - len(self._row))
+        self._row = np.concatenate([self._row, fresh._row])
+        self._open = np.concatenate([self._open, fresh._open])
 
     def level(self, rows: Int64) -> Float64:
         """Miss rate to ask for."""
-        return self._level[rows]
+        return self._row[rows, _LEVEL]
 
     def learn(self, rows: Int64, demand: Float64) -> Verdicts:
         """A bucket's demand of each row (no row twice): adds it to open windows, judges the one that closes."""
-        self._demand[rows] += demand[:, None]
-        place = self._turn[rows] % self.horizon
-        lower, upper, total = self._lower[rows, place], self._upper[rows, place], self._demand[rows, place]
+        self._open[rows, _DEMAND] += demand[:, None]
+        place = self._row[rows, _TURN].astype(np.int64)
+        lower, upper, total, mean, variance = self._open[rows, :, place].T
         closed = ~np.isnan(upper)
         missed = closed & ((total < lower) | (total > upper))
-        self._level[rows] = np.where(closed, self.model.after(self._level[rows], missed), self._level[rows])
-        self._lower[rows, place] = self._upper[rows, place] = np.nan
-        self._demand[rows, place] = 0.0
-        self._turn[rows] += 1
+        level = self._row[rows, _LEVEL]
+        self._row[rows, _LEVEL] = np.where(closed, self.model.after(level, missed), level)
+        known = self._row[rows, _RATIOS : _WINDOWS + 1]
+        self._row[rows, _RATIOS : _WINDOWS + 1] = self.scale.after(known, total - mean, variance)
+        self._open[rows, :, place] = _NOT_OPEN[:, 0]
+        self._row[rows, _TURN] = (place + 1) % self.horizon
         return Verdicts(closed, missed)
+
+    def expect(self, rows: Int64, mean: Float64, variance: Float64) -> Float64:
+        """Note what is thought of the `horizon` buckets after the one last learned; gives the variance, scaled."""
+        place = self._last(rows)
+        self._open[rows, _MEAN, place] = mean
+        self._open[rows, _VARIANCE, place] = variance
+        ratios, windows = self._row[rows, _RATIOS], self._row[rows, _WINDOWS]
+        return variance * self.scale.factor(ratios, windows, self.horizon)
 
     def issue(self, rows: Int64, lower: npt.ArrayLike, upper: npt.ArrayLike) -> None:
         """Intervals of the `horizon` buckets after the one last learned; bounds belong to the interval."""
-        place = (self._turn[rows] - 1) % self.horizon
-        self._lower[rows, place] = lower
-        self._upper[rows, place] = upper
+        place = self._last(rows)
+        self._open[rows, _LOWER, place] = lower
+        self._open[rows, _UPPER, place] = upper
+
+    def _last(self, rows: Int64) -> Int64:
+        return (self._row[rows, _TURN].astype(np.int64) - 1) % self.horizon
 
     def pack(self, row: int) -> bytes:
         """All that is known of a row: `width` doubles."""
-        turn = np.array([self._turn[row] % self.horizon], dtype=np.float64)
-        parts = [self._level[row : row + 1], turn, self._lower[row], self._upper[row], self._demand[row]]
-        return np.concatenate(parts).tobytes()
+        return np.concatenate([self._row[row], self._open[row].ravel()]).tobytes()
 
     def unpack(self, row: int, data: bytes) -> None:
         """Put a packed row in place; ValueError for one of another horizon."""
         numbers = np.frombuffer(data, dtype=np.float64)
         if len(numbers) != self.width:
             raise ValueError(f"{len(numbers)} numbers, horizon {self.horizon} has {self.width}")
-        self._level[row], self._turn[row] = numbers[0], int(numbers[1])
-        self._lower[row], self._upper[row], self._demand[row] = numbers[2:].reshape(3, self.horizon)
+        self._row[row], self._open[row] = numbers[:_ROW], numbers[_ROW:].reshape(_OPEN, self.horizon)
 
     def clear(self, row: int) -> None:
         """Make a row fresh again."""
-        self._level[row], self._turn[row] = self.model.target, 0
-        self._lower[row] = self._upper[row] = np.nan
-        self._demand[row] = 0.0
+        self._row[row], self._open[row] = (self.model.target, 0.0, 0.0, 0.0), _NOT_OPEN

@@ -45,8 +45,9 @@ ESTIMATES: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 
 `sold` is what the rows said, `demand` what was asked for as far as one can tell. `mean`, `variance`, `lower` and
 `upper` are of the demand of the `horizon` buckets from `bucket_end` to `horizon_end`, `next_...` of the first of
-these. `level` is the miss rate asked for so that `1 - target` of intervals hold; `missed` is the verdict on the
-interval whose window ended with this bucket, null where there was none.
+these; the variance of the horizon is scaled by how wrong forecasts of whole horizons were, that of one bucket is not.
+`level` is the miss rate asked for so that `1 - target` of intervals hold; `missed` is the verdict on the interval whose
+window ended with this bucket, null where there was none.
 """
 
 DRIFTS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
@@ -120,8 +121,9 @@ class Estimates:
         outlooks = np.array(self._outlooks, dtype=np.float64).T
         verdicts = levels.learn(rows, facts["demand"].to_numpy())
         level = levels.level(rows)
-        mean, variance = np.minimum(outlooks[2], MOST_MEAN), np.minimum(outlooks[3], _MOST_VARIANCE)
-        lower, upper = negative_binomial_interval(mean, variance, level)
+        mean = np.minimum(outlooks[2], MOST_MEAN)
+        outlooks[3] = levels.expect(rows, mean, outlooks[3])
+        lower, upper = negative_binomial_interval(mean, np.minimum(outlooks[3], _MOST_VARIANCE), level)
         levels.issue(rows, lower, upper)
         missed = pl.Series(verdicts.missed).zip_with(
             pl.Series(verdicts.closed), pl.Series([None], dtype=pl.Boolean).new_from_index(0, len(rows))

@@ -10,6 +10,7 @@ from domain.demand.cold_start import ColdStart
 from domain.demand.conformal import AdaptiveLevel
 from domain.demand.drift import DriftModel
 from domain.demand.promotion import PromotionModel
+from domain.demand.window_scale import WindowScale
 
 VERSION: Final = 2
 """Raised whenever the same input gives other estimates."""
@@ -32,6 +33,7 @@ class DemandModel:
     keep: float = 0.03
     rest_after: int = 120
     level: AdaptiveLevel = field(default_factory=AdaptiveLevel)
+    scale: WindowScale = field(default_factory=WindowScale)
     promotion: PromotionModel = field(default_factory=PromotionModel)
     cold_start: ColdStart = field(default_factory=ColdStart)
     drift: DriftModel = field(default_factory=DriftModel)
@@ -47,12 +49,14 @@ class DemandModel:
         return SEASON[self.bucket]
 
     def __str__(self) -> str:
-        level, promotion, cold, drift = self.level, self.promotion, self.cold_start, self.drift
+        level, scale = self.level, self.scale
+        promotion, cold, drift = self.promotion, self.cold_start, self.drift
         return (
             f"demand@{VERSION}(bucket={self.bucket},zone={self.zone},horizon={self.horizon},"
             f"eta={self.eta:g},share={self.share:g},keep={self.keep:g},"
             f"rest_after={self.rest_after},"
             f"level={level.target:g}/{level.step:g}/{level.least:g}/{level.most:g},"
+            f"scale={scale.keep:g}/{scale.few:g}/{scale.outlier:g}/{scale.doubt:g}/{scale.most:g},"
             f"promotion={promotion.item_weight:g}/{promotion.category_weight:g}/{promotion.most:g},"
             f"cold={cold.buckets}/{cold.discount:g},"
             f"drift={drift.delta:g}/{drift.clock}/{drift.clip:g}/{drift.grace}/{drift.least_lag})"

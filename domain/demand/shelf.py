@@ -47,7 +47,7 @@ class Shelf:
         self._awake_packed: set[Key] = set()
         self._free: list[int] = []
         self._capacity = 0
-        self.levels = ConformalLevels(model.level, model.horizon)
+        self.levels = ConformalLevels(model.level, model.horizon, scale=model.scale)
 
     @property
     def live(self) -> int:

@@ -140,7 +140,7 @@ def test_snapshots_between_closed_buckets_pack_no_series_again(monkeypatch):
 def test_a_series_that_wakes_goes_on_as_if_it_had_been_awake():
     """After 16 empty days, 10 of them awake, forecasts equal those of a book in which nothing ever rests.
 
-    Levels do not: no interval is given, so none is judged, while a series rests.
+    Intervals do not: none is given, so none is judged, while a series rests.
     """
     demand = 1 + np.random.default_rng(4).poisson(3, (6, 76))
     demand[:, 30:46] = 0
@@ -150,7 +150,7 @@ def test_a_series_that_wakes_goes_on_as_if_it_had_been_awake():
     awake, _, _ = run(frame, [76 * DAY], model=DemandModel(horizon=3, rest_after=1000))
     asleep = pl.col("bucket_start").is_between(40 * DAY, 45 * DAY)
     assert resting.filter(asleep).is_empty()
-    intervals = ("model", "level", "lower", "upper", "missed")
+    intervals = ("model", "variance", "level", "lower", "upper", "missed")
     assert resting.drop(intervals).equals(awake.filter(~asleep).drop(intervals))
 
 

@@ -83,6 +83,8 @@ def test_rows_do_not_depend_on_each_other_and_survive_packing():
         rows = np.array([row, *(r for r in range(3) if r != row)])
         among.learn(rows, demand)
         if now % 3:
+            alone.expect(ONE, np.array([12.0]), np.array([4.0]))
+            among.expect(rows, np.full(3, 12.0), np.full(3, 4.0))
             alone.issue(ONE, 5, 15)
             among.issue(rows, 5, 15)
         assert alone.pack(0) == among.pack(row)
