@@ -162,8 +162,11 @@ class Series:
         return Learned(demand, base.mean, own, known, drift)
 
     def _unconstrained(self, sold: float, base: Belief, lift: float) -> tuple[float, float]:
-        """Mean and variance of the demand behind a censored sale."""
-        tail = demand_at_least(sold, base.mean * lift, (base.scatter + base.level) * lift)
+        """Mean and variance of the demand behind a censored sale.
+
+        By the scatter of demand alone: doubt about the level, taken for demand, would raise what is learned and itself.
+        """
+        tail = demand_at_least(sold, base.mean * lift, base.scatter * lift)
         most = _MOST_CENSORED * max(sold, self._sales)
         return (tail.mean, tail.variance) if tail.mean <= most else (max(sold, most), 0.0)
 
