@@ -12,8 +12,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from domain.alignment.availability import HOUR_US
-from domain.alignment.setpoint_tables import HoldCause
 from domain.alignment.shedding import Shedding
 from domain.alignment.shedding_stage import SheddingConfig
 from domain.allocation.recovery_tables import REALLOCATED
@@ -21,20 +19,17 @@ from domain.allocation.task_book import Booked, TaskBook
 from domain.streaming.partition import IDENTITY
 from flows.alignment.arrivals import Window
 from flows.alignment.dispatch import Dispatch
-from flows.alignment.outlook import Outlook, View
+from flows.alignment.outlook import Outlook
 from flows.alignment.results import told
 from flows.alignment.sections import Alignment
 from flows.alignment.signals import dropped_signals, exception_signals, stuck_signals, unmapped_signals
-from flows.alignment.steering import Steering, ZoneState
+from flows.alignment.steering import Steering
+from flows.alignment.zones import loads, zone_states
 from flows.estimators import Rows
 from schemas.outputs import ALIGNMENT, ASSIGNMENT, REALLOCATION, SETPOINT, SHEDDING, SIGNAL
 
 _ZONE: Final = ("site", "zone")
-_CAPACITY: Final = ("capacity_lo95", "capacity_hi95")
-_NOTHING: Final = (0.0, 1.0)
-"""Demand of a zone that nothing comes to, and the grain in which it would come."""
 _MICRO: Final = 1_000_000
-STARTED: Final = "started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +47,6 @@ class Desk:
     """All that is known of robots, tasks, demand and setpoints."""
 
     def __init__(self, settings: Alignment, window_us: int, *, answered: bool) -> None:
-        self._settings = settings
-        self._window_us = window_us
         self._stale_us = round(settings.stale_s * 1e6)
         self._tasks = TaskBook()
         self._outlook = Outlook(settings, window_us)
@@ -121,8 +114,8 @@ class Desk:
         backlog = self._tasks.backlog().select(*_ZONE, (pl.col("work_micro") / _MICRO).alias("backlog"))
         view = self._outlook.review(at, backlog)
         parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)]
-        zones = self._zones(at, view, tasks, robots)
-        parts.append(told(SHEDDING, self._shedding.review(at, _loads(view.gaps, zones), tasks)))
+        zones = zone_states(at, self._stale_us, view, tasks, robots, self._steering.zones)
+        parts.append(told(SHEDDING, self._shedding.review(at, loads(view.gaps, zones), tasks)))
         parts += self._dispatched(at, tasks, robots)
         parts.append(told(REALLOCATION, self._dispatch.taken_over(reallocated)))
         if zones:
@@ -135,37 +128,6 @@ class Desk:
         fresh = unmapped.filter(pl.Series([key not in self._unmapped for key in keys], dtype=pl.Boolean))
         self._unmapped.update(keys)
         return [(SIGNAL.name, unmapped_signals(fresh.unique(("site", "sku"), maintain_order=True), at))]
-
-    def _zones(self, at: int, view: View, tasks: pl.DataFrame, robots: pl.DataFrame) -> list[ZoneState]:
-        """Zones to decide about."""
-        heard = robots.filter(pl.col("active") & (pl.col("seen_us") >= at - self._stale_us))
-        newest = {**_by(robots, "site", pl.col("seen_us").max()), **_by(robots, _ZONE, pl.col("seen_us").max())}
-        present, fleet = _by(heard, _ZONE, pl.len()), _by(heard, "site", pl.len())
-        waiting = _by(tasks.filter(pl.col("state") != STARTED), _ZONE, pl.col("work_micro").sum())
-        rates = {**_by(robots, "site", pl.col("rate").mean()), **_by(robots, _ZONE, pl.col("rate").mean())}
-        demand = {(site, zone): (rate, grain) for site, zone, rate, grain in view.demand.iter_rows()}
-        shortest = view.gaps.unique(_ZONE, keep="first", maintain_order=True)
-        able = {(site, zone): (low, high) for site, zone, low, high in shortest.select(*_ZONE, *_CAPACITY).iter_rows()}
-        return [
-            ZoneState(
-                site=key[0],
-                zone=key[1],
-                demand=demand.get(key, _NOTHING)[0],
-                backlog=waiting.get(key, 0) / _MICRO,
-                rate=rates.get(key, rates.get(key[:1], 0.0)),
-                task=demand.get(key, _NOTHING)[1],
-                robots=present.get(key, 0),
-                fleet=fleet.get(key[:1], 0),
-                cause=self._cause(at, newest.get(key, newest.get(key[:1]))),
-                capacity=able.get(key, (0.0, 0.0)),
-            )
-            for key in sorted({*able, *self._steering.zones})
-        ]
-
-    def _cause(self, at: int, newest_us: int | None) -> HoldCause | None:
-        if newest_us is None:
-            return "no_data"
-        return "stale" if newest_us < at - self._stale_us else None
 
     def snapshot(self) -> list[object]:
         """State as primitives and bytes."""
@@ -181,21 +143,3 @@ class Desk:
         self._dispatch.restore(dispatch)
         self._shedding.restore(shedding)
         self._unmapped = {(site, sku) for site, sku in unmapped}
-
-
-def _by(rows: pl.DataFrame, keys: str | Sequence[str], value: pl.Expr) -> dict[tuple[Any, ...], Any]:
-    """A value by key, which is a tuple of one or two names."""
-    names = [keys] if isinstance(keys, str) else list(keys)
-    return {row[:-1]: row[-1] for row in rows.group_by(names).agg(value.alias("_value")).iter_rows()}
-
-
-def _loads(gaps: pl.DataFrame, zones: Sequence[ZoneState]) -> pl.DataFrame:
-    """Work units per hour that come to each zone, and that it can do, by the shortest horizon.
-
-    Of a zone that nothing can be decided about, nothing is known that work should be given up for.
-    """
-    known = [(zone.site, zone.zone) for zone in zones if zone.cause is None]
-    decided = pl.DataFrame(known, schema=dict.fromkeys(_ZONE, pl.String), orient="row")
-    hours = pl.col("horizon_us") / HOUR_US
-    shortest = gaps.unique(_ZONE, keep="first", maintain_order=True).join(decided, on=_ZONE, how="semi")
-    return shortest.select(*_ZONE, *((pl.col(name) / hours).alias(name) for name in ("demand", "capacity")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, Final
 
@@ -16,37 +15,18 @@ from domain.alignment.controllers.smith import SmithConfig, SmithController
 from domain.alignment.limits import ANY, Limits, ZoneLimit
 from domain.alignment.setpoint import Evidence
 from domain.alignment.setpoint_config import SetpointConfig
-from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA, HoldCause
+from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA
 from domain.alignment.setpoints import Answered, Setpoints
 from flows.alignment.sections import Alignment
+from flows.alignment.zones import ZoneState
 from schemas.ids import event_id
 
 _INPUTS: Final = "alignment.inputs.v1"
 _ASSUMED: Final = "alignment.assumed.v1"
 """Name the kinds of ids."""
+_DAY_US: Final = 86_400_000_000
 _NO_LIMIT: Final = ZoneLimit(0, 1_000_000, 1_000_000)
 _ASSUMED_BY: Final = "nobody: no source reads answers, so it is taken to be carried out"
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneState:
-    """A zone as a review finds it; work in units, rates per hour."""
-
-    site: str
-    zone: str
-    demand: float
-    backlog: float
-    rate: float
-    task: float
-    """Work of a mean task."""
-    robots: int
-    """Robots that are there and heard of."""
-    fleet: int
-    """Robots of the site that are."""
-    cause: HoldCause | None
-    """Why nothing can be decided; None where it can."""
-    capacity: tuple[float, float]
-    """2.5 and 97.5 % quantiles of what can be done within the shortest horizon."""
 
 
 class Steering:
@@ -145,9 +125,6 @@ class Steering:
         self._setpoints.restore(setpoints)
         self._memories = {(site, zone): msgspec.convert(memory, Memory) for site, zone, memory in memories}
         self._assumed = [tuple(row) for row in assumed]
-
-
-_DAY_US: Final = 86_400_000_000
 
 
 def _evidence(controller: str, state: ZoneState, reading: Reading, setting: Setting) -> Evidence:
