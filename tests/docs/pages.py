@@ -66,6 +66,8 @@ class Shell:
     folder: Path
     bootstrap: str = BOOTSTRAP
     audit: bool = False
+    takt: Path = Path(sys.executable).parent
+    """Folder of the `takt` that commands mean."""
     output: str = ""
     _groups: list[int] = field(default_factory=list)
 
@@ -87,7 +89,8 @@ class Shell:
 
     def _run(self, commands: str) -> int:
         env = {k: v for k, v in os.environ.items() if not k.startswith("TAKT_")}
-        env |= {"PATH": f"{Path(sys.executable).parent}:{env['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+        path = f"{self.takt}:{Path(sys.executable).parent}:{env['PATH']}"
+        env |= {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
         if not self.audit:
             env["TAKT_AUDIT__ENABLED"] = "false"
         log = self.folder / ".output"
@@ -115,14 +118,19 @@ class Shell:
 
 @contextmanager
 def shell(
-    folder: Path, bootstrap: str = BOOTSTRAP, data: Path | None = None, *, audit: bool = False
+    folder: Path,
+    bootstrap: str = BOOTSTRAP,
+    data: Path | None = None,
+    *,
+    audit: bool = False,
+    takt: Path = Path(sys.executable).parent,
 ) -> Iterator[Shell]:
     """A shell in a folder that looks like a checkout, with real data in `data` where it is given."""
     for name in ("schemas", "deploy", "docs"):
         (folder / name).symlink_to(ROOT / name)
     if data is not None:
         (folder / "data").symlink_to(data)
-    running = Shell(folder, bootstrap, audit)
+    running = Shell(folder, bootstrap, audit, takt)
     try:
         yield running
     finally:

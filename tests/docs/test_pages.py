@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.docs.pages import absent, blocks, needs, scripts, shell
+from tests.takt_served import served
 
 PAGES = {str(p.relative_to(ROOT)): p for p in scripts()}
 ON_KAFKA = {name: page for name, page in PAGES.items() if "kafka" in needs(page.read_text("utf-8"))}
@@ -28,9 +30,11 @@ def test_page_on_kafka(name: str, tmp_path: Path, kafka, request: pytest.Fixture
     play(PAGES[name], tmp_path, request, bootstrap=kafka.broker.bootstrap)
 
 
-def play(page: Path, folder: Path, request: pytest.FixtureRequest, **given: str) -> None:
+def play(page: Path, folder: Path, request: pytest.FixtureRequest, **given: Any) -> None:
     text = page.read_text("utf-8")
     data = request.getfixturevalue("real_data") if "data" in needs(text) else None
+    # A page that sends signals to what it started in the background means processes of its own.
+    given |= {} if " &\n" in text else {"takt": served()}
     with shell(folder, data=data, audit="audit" in needs(text), **given) as running:
         for block in blocks(text):
             running.play(block)

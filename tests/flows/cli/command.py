@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-import sys
 from pathlib import Path
+from tempfile import TemporaryFile
+
+from tests.takt_client import ask
+from tests.takt_served import SOCKET, served
 
 
 def takt(folder: Path, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Run `takt` in a folder, which must end with `code`."""
-    command = [str(Path(sys.executable).with_name("takt")), *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == code, done.stdout + done.stderr
+    with TemporaryFile() as out, TemporaryFile() as err, Path(os.devnull).open() as nothing:
+        streams = [nothing.fileno(), out.fileno(), err.fileno()]
+        ended = ask(str(served() / SOCKET), list(arguments), str(folder), dict(os.environ), streams)
+        out.seek(0)
+        err.seek(0)
+        done = subprocess.CompletedProcess(arguments, ended, out.read().decode(), err.read().decode())
+    assert ended == code, done.stdout + done.stderr
     return done
 
 
