@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from river.linear_model import LinearRegression
 from river.time_series import SNARIMAX
@@ -80,6 +81,16 @@ def test_a_season_is_learned():
     for y in week * 52:
         expert.learn_one(y)
     assert expert.forecast(7) == pytest.approx(week, rel=0.1)
+
+
+def test_uneven_demand_is_forecast_by_its_mean():
+    """Of negative binomial demand with a variance of four times the mean, forecasts average within 6 % of the mean."""
+    demand = np.random.default_rng(1).negative_binomial(4 / 3, 1 / 4, 1200).astype(float)
+    expert, ahead = GuardedSNARIMAX(season=7), []
+    for y in demand.tolist():
+        expert.learn_one(y)
+        ahead += expert.forecast(7)
+    assert np.mean(ahead[300 * 7 :]) == pytest.approx(demand[300:].mean(), rel=0.06)
 
 
 @pytest.mark.parametrize("wrong", [{"season": 0}, {"p": 0}])
