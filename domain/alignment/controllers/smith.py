@@ -89,7 +89,9 @@ class SmithController:
         low = max(reading.low, reading.last - config.guards.rate)
         high = min(reading.high, reading.last + config.guards.rate)
         possible = min(max(wanted, low), high) if low <= high else wanted
-        moved = past + (zone.error / config.closed_loop + possible - wanted) / config.integral_time
+        # Below the target all of the deviation counts, or what a surge has wound up would take hours to go.
+        error = zone.error if zone.deviation > 0 else zone.deviation
+        moved = past + (error / config.closed_loop + possible - wanted) / config.integral_time
         return min(max(moved, -_spare(zone)), zone.feed_forward / 2)
 
 
