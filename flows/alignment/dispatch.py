@@ -27,6 +27,8 @@ MASTER_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "speed": pl.Float64,
     "active": pl.Boolean,
 }
+_SHAKES: Final = 4
+"""Of a plan that is made anew in some minutes the last half per cent is not worth as much time as the rest."""
 _GIVEN: Final = ("site", "task", "robot", "sequence")
 
 
@@ -47,6 +49,7 @@ class Dispatch:
             stale_s=settings.unreachable_s,
             ageing_s=settings.ageing_s,
             depth=settings.tasks_ahead,
+            shakes=_SHAKES,
             zone_limits=crowded,
         )
         self._recovery = Recovery(
