@@ -169,14 +169,25 @@ def test_a_few_broken_messages_do_not_make_polars_read_often(
     assert len(calls) == most
 
 
+def hard(name: str, contract: Contract) -> list[bytes]:
+    """Messages with each hard value in a field."""
+    return [maker(contract)(**{name: value}) for value in (*TEXTS, *NUMBERS, *TIMES, *OTHERS)]
+
+
 @BOTH
 @pytest.mark.parametrize("name", CONTRACT.field_names)
 def test_every_hard_value_in_every_field(name: str, contract: Contract) -> None:
     """Each hard value in each field gets the verdict and the value of the reference."""
-    make = maker(contract)
-    batch = [make(**{name: value}) for value in (*TEXTS, *NUMBERS, *TIMES, *OTHERS)]
+    batch = hard(name, contract)
     assert bits(rows_of(decode(batch, contract), len(batch))) == bits(expected(batch, contract))
-    for message in batch:
+
+
+@pytest.mark.slow
+@BOTH
+@pytest.mark.parametrize("name", CONTRACT.field_names)
+def test_every_hard_value_by_itself(name: str, contract: Contract) -> None:
+    """So it does where it is the only message."""
+    for message in hard(name, contract):
         assert bits(rows_of(decode([message], contract), 1)) == bits(expected([message], contract))
 
 
