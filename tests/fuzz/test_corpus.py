@@ -14,7 +14,7 @@ _TOGETHER = 8
 
 
 def check_all(inputs: Iterable[bytes]) -> None:
-    """Check many inputs, a few in each call: a call costs as much as forty messages."""
+    """Check many inputs, a few in each call, as a call costs far more than a message."""
     inputs = list(inputs)
     for start in range(0, len(inputs), _TOGETHER):
         check(_SEPARATOR.join(inputs[start : start + _TOGETHER]))
