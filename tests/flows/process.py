@@ -23,7 +23,7 @@ from sinks.lake.sink import LakeSinkPart
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Imports take seconds; a fork of a process that has done them takes none.
-_CONTEXT.set_forkserver_preload([__name__, "flows.stock.estimator"])
+_CONTEXT.set_forkserver_preload([__name__, "flows.stock.estimator", "flows.alignment.estimator"])
 
 PATIENCE_S = 120
 
