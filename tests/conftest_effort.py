@@ -1,7 +1,8 @@
-"""Which tests go to one worker, and how many examples the fast part tries."""
+"""What is loaded to find tests, which of them go to one worker, and how many examples the fast part tries."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,13 @@ settings.load_profile("takt")
 _FAST = "not slow"
 _SHARE = 5
 _FEWEST = 10
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out modules that have neither tests nor examples: to load them all takes every worker many seconds."""
+    if collection_path.suffix != ".py" or collection_path.name.startswith("test_"):
+        return None
+    return ">>>" not in collection_path.read_text("utf-8") or None
 
 
 @pytest.hookimpl(tryfirst=True)
