@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from statsforecast import models
 
 from domain.demand.experts.tsb import TSB
+
+pytestmark = pytest.mark.xdist_group("statsforecast")
 
 
 def intermittent(n, seed=4):
@@ -23,21 +24,21 @@ def taught(series, alpha, beta):
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.6, 0.7), (1.0, 0.9), (1.0, 1.0)])
 @pytest.mark.parametrize("seed", range(5))
-def test_it_equals_statsforecast(alpha, beta, seed):
+def test_it_equals_statsforecast(statsforecast, alpha, beta, seed):
     """Where gains are above 1/2 there is no early gain, and the forecast is that of statsforecast's TSB."""
     series = intermittent(120, seed)
-    oracle = models.TSB(alpha_d=alpha, alpha_p=beta).forecast(y=series, h=2)["mean"]
+    oracle = statsforecast.TSB(alpha_d=alpha, alpha_p=beta).forecast(y=series, h=2)["mean"]
     assert taught(series, alpha, beta) == pytest.approx(oracle.tolist(), rel=1e-12)
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.05), (0.3, 0.1), (0.05, 0.02)])
-def test_it_equals_statsforecast_past_the_early_gain(alpha, beta):
+def test_it_equals_statsforecast_past_the_early_gain(statsforecast, alpha, beta):
     """With small gains probability and size are statsforecast's smoothing from the mean of their first values on."""
     series = intermittent(400)
     parts = []
     for values, gain in (((series > 0) * 1.0, beta), (series[series > 0], alpha)):
         early = round(1 / gain)
-        oracle = models.SimpleExponentialSmoothing(gain).fit(np.r_[values[:early].mean(), values[early:]])
+        oracle = statsforecast.SimpleExponentialSmoothing(gain).fit(np.r_[values[:early].mean(), values[early:]])
         parts.append(oracle.predict(1)["mean"][0])
     assert taught(series, alpha, beta) == pytest.approx([parts[0] * parts[1]] * 2, rel=1e-12)
 
