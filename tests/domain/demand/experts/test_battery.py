@@ -205,6 +205,12 @@ def test_what_is_not_known_moves_no_estimate(expert, values):
 
 
 @every_expert
+def test_what_is_not_known_before_the_first_value_shows_nowhere(expert):
+    """NaN before a series begins leaves no trace in state or forecasts."""
+    assert fed(expert, [NAN, NAN, *_random(40)]).snapshot() == fed(expert, _random(40)).snapshot()
+
+
+@every_expert
 def test_memory_is_bounded(expert):
     """5,000 buckets take no more memory than 500, and the snapshot no more numbers."""
     some, many = fed(expert, _random(500)), fed(expert, _random(5000))

@@ -77,6 +77,25 @@ def test_the_first_season_starts_level_and_half_of_the_season():
     assert expert.forecast(5) == [3.0, 5.0, 7.0, 9.0, 3.0]
 
 
+@pytest.mark.parametrize("season", [1, 2, 4])
+def test_gains_fall_from_the_first_values_on(season):
+    """With gains next to 0 every state is that of the definition: 1/n for the level, 1/3, 1/4 ... for the season."""
+    values = seasonal(9 * season, season)
+    expert = HoltWinters(season, alpha=1e-9, beta=1e-9, gamma=1e-9)
+    for y in values[:season]:
+        expert.learn_one(float(y))
+    level = values[:season].mean()
+    places = (values[:season] - level) / 2
+    for seen in range(season, len(values)):
+        place = seen % season
+        error = values[seen] - level - places[place]
+        level += error / (seen + 1)
+        places[place] += error / (seen // season + 2) * (season > 1)
+        expert.learn_one(float(values[seen]))
+        assert expert.snapshot()[1] == pytest.approx(level, rel=1e-6)
+        assert expert.snapshot()[3] == pytest.approx(places.tolist(), rel=1e-6, abs=1e-6)
+
+
 def test_a_season_seen_often_is_learned_whole():
     """Of a season without noise nothing is left in the errors after 60 rounds."""
     expert = HoltWinters(season=3)
