@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.alignment_control import COMPARABLE, OURS, bounds, chase, feed_forward, ours, pi, table
+from benchmarks.alignment_control import COMPARABLE, OURS, bounds, chase, feed_forward, ours, ours_integral, pi, table
 from benchmarks.alignment_plant import Plant, reversals, simulate
 from benchmarks.alignment_scenarios import SCENARIOS, play
 
@@ -70,3 +70,18 @@ def test_the_plant_is_a_queue_that_answers_late():
     """With delay 2 the setpoint of an interval works three intervals on, and not before."""
     run = simulate(Plant(delay=2, rate=1.0), np.full(6, 10.0), lambda _: 20, start=5)
     assert run.backlog.tolist() == [5.0, 10.0, 15.0, 5.0, 0.0, 0.0]
+
+
+def test_a_large_zone_keeps_more_robots_than_its_demand_keeps_busy():
+    """Else a backlog below the target would take them away, and the backlog that follows bring them back, for ever."""
+    arrived = np.full(300, 690.0)
+    run = simulate(Plant(mean=690, delay=0, high=500), arrived, ours(Plant(delay=0)), start=256)
+    assert reversals(run.setpoints) == 0
+    assert run.setpoints.min() > 230
+
+
+def test_an_integral_does_not_wind_up_at_a_limit():
+    """In the three hours after the backlog of a saturation is cleared it keeps 15 % too many robots at most, and without back-calculation 23 %."""
+    run = play(SCENARIOS["saturation for 4 hours"], ours_integral)
+    cleared = 108 + int(np.argmax(run.backlog[108:] == 0))
+    assert run.setpoints[cleared : cleared + 36].mean() <= 1.15 * run.setpoints[0]
