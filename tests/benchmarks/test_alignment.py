@@ -81,7 +81,7 @@ def test_a_large_zone_keeps_more_robots_than_its_demand_keeps_busy():
 
 
 def test_an_integral_does_not_wind_up_at_a_limit():
-    """In three hours after the backlog is cleared it keeps 15 % too many robots at most; without back-calculation 23 %."""
+    """Three hours after the backlog is cleared it keeps 15 % too many robots at most; without back-calculation 23 %."""
     run = play(SCENARIOS["saturation for 4 hours"], ours_integral)
     cleared = 108 + int(np.argmax(run.backlog[108:] == 0))
     assert run.setpoints[cleared : cleared + 36].mean() <= 1.15 * run.setpoints[0]
