@@ -95,7 +95,8 @@ class ConformalLevels:
 
     def level(self, rows: Int64) -> Float64:
         """Miss rate to ask for."""
-        return self._row[rows, _LEVEL]
+        level: Float64 = self._row[rows, _LEVEL]
+        return level
 
     def learn(self, rows: Int64, demand: Float64) -> Verdicts:
         """A bucket's demand of each row (no row twice): adds it to open windows, judges the one that closes."""
@@ -127,7 +128,8 @@ class ConformalLevels:
         self._open[rows, _UPPER, place] = upper
 
     def _last(self, rows: Int64) -> Int64:
-        return (self._row[rows, _TURN].astype(np.int64) - 1) % self.horizon
+        place: Int64 = (self._row[rows, _TURN].astype(np.int64) - 1) % self.horizon
+        return place
 
     def pack(self, row: int) -> bytes:
         """All that is known of a row: `width` doubles."""
