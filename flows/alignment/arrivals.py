@@ -15,11 +15,11 @@ from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, VALID
 from domain.streaming.windows import TIME
 from domain.throughput.presence import PRESENCE_SCHEMA
 from flows.alignment.streams import DEMAND_PLACE, ROBOT, ROBOT_COLUMNS, ROBOT_STATE, TASK, Columns
-from flows.carried import LATE, SOURCE, sourced
+from flows.carried import LATE, ORIGIN, SOURCE, sourced
 from flows.stock.streams import CONTROL, SETPOINT
 from schemas.outputs import DEMAND
 
-_LARGEST: Final = 2**52  # four billion units of work; two thousand of them still fit into an Int64
+_LARGEST: Final = 2**42  # four million units of work; as many tasks as a book may have open still fit into an Int64
 
 
 _CARRIED: Final[Columns] = {
@@ -40,8 +40,9 @@ ANSWER_SCHEMA: Final[Columns] = {**ACKNOWLEDGEMENT_SCHEMA, **_CARRIED}
 class Window:
     """What a window brought.
 
-    Robots in PRESENCE_SCHEMA; carried rows in TASK_SCHEMA, ROBOT_SCHEMA and ANSWER_SCHEMA (answers to setpoints), at
-    the time of their place in the stream; and demand estimates, rows of the output.
+    Robots in PRESENCE_SCHEMA; carried rows in TASK_SCHEMA and ANSWER_SCHEMA (answers to setpoints), at the time of
+    their place in the stream, and in ROBOT_SCHEMA, at their own; and demand estimates, rows of the output. In one
+    order, whichever partition came first.
     """
 
     start: int
@@ -68,9 +69,9 @@ def window(
             parts.setdefault(kind, []).append(sourced(place, rows))
     return Window(
         start,
-        presence=_rows(parts.get(ROBOT_STATE), PRESENCE_SCHEMA, _as_it_is),
+        presence=_rows(parts.get(ROBOT_STATE), PRESENCE_SCHEMA, lambda rows: rows.sort(PRESENCE_SCHEMA.keys())),
         tasks=_rows(parts.get(TASK), TASK_SCHEMA, _tasks),
-        robots=_rows(parts.get(ROBOT), ROBOT_SCHEMA, _timed),
+        robots=_rows(parts.get(ROBOT), ROBOT_SCHEMA, _robots),
         answers=_rows(parts.get(CONTROL), ANSWER_SCHEMA, _answers),
         demand=_rows(parts.get(DEMAND.name), DEMAND.schema, _as_it_is),
     )
@@ -87,7 +88,12 @@ def _as_it_is(rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
+def _ordered(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort(TIME, VALID, IDENTITY, *ORIGIN)
+
+
 def _tasks(rows: pl.DataFrame) -> pl.DataFrame:
+    rows = _ordered(rows)
     work = np.rint(np.minimum(rows["work_units"].to_numpy() * 1e6, _LARGEST)).astype(np.int64)
     return rows.with_columns(
         pl.col(TIME).to_physical().alias("at_us"),
@@ -96,9 +102,11 @@ def _tasks(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _robots(rows: pl.DataFrame) -> pl.DataFrame:
+    # What held long ago and is told late must not take the place of what holds now.
+    return _ordered(rows).with_columns(pl.col(VALID).alias("time_us"))
+
+
 def _answers(rows: pl.DataFrame) -> pl.DataFrame:
-    return _timed(rows.filter(pl.col("about").eq_missing(SETPOINT)))
-
-
-def _timed(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(pl.col(TIME).to_physical().alias("time_us")).sort(TIME, VALID, IDENTITY)
+    mine = rows.filter(pl.col("about").eq_missing(SETPOINT))
+    return _ordered(mine).with_columns(pl.col(TIME).to_physical().alias("time_us"))

@@ -16,7 +16,6 @@ from domain.alignment.shedding import Shedding
 from domain.alignment.shedding_stage import SheddingConfig
 from domain.allocation.recovery_tables import REALLOCATED
 from domain.allocation.task_book import Booked, TaskBook
-from domain.streaming.partition import IDENTITY
 from flows.alignment.arrivals import Window
 from flows.alignment.dispatch import Dispatch
 from flows.alignment.outlook import Outlook
@@ -25,6 +24,7 @@ from flows.alignment.sections import Alignment
 from flows.alignment.signals import dropped_signals, exception_signals, stuck_signals, unmapped_signals
 from flows.alignment.steering import Steering
 from flows.alignment.zones import loads, zone_states
+from flows.carried import ORIGIN
 from flows.estimators import Rows
 from schemas.outputs import ALIGNMENT, ASSIGNMENT, REALLOCATION, SETPOINT, SHEDDING, SIGNAL
 
@@ -73,11 +73,9 @@ class Desk:
             (SIGNAL.name, exception_signals(answered.exceptions)),
             (SIGNAL.name, dropped_signals(booked.dropped)),
         ]
-        refused: list[tuple[pl.DataFrame, Sequence[str]]] = (
-            [(booked.refused, [IDENTITY])] if booked.refused.height else []
-        )
+        refused: list[tuple[pl.DataFrame, Sequence[str]]] = [(booked.refused, ORIGIN)] if booked.refused.height else []
         if answered.refused.height:
-            by = ["event_id", "proposal", "time_us"]
+            by = ["event_id", "proposal", "decision", "time_us"]
             codes = answered.refused.select(*by, "code").unique(by)
             refused.append((brought.answers.join(codes, on=by, how="inner", maintain_order="left"), by))
         return Learned([one for one in rows if one[1].height], refused)

@@ -38,7 +38,7 @@ class AlignmentEstimator:
         self._interval_us = round(settings.interval_s * 1e6)
         self._desk = Desk(settings, self._window_us, answered=CONTROL in self._kinds.values())
         self._reviewed = _NEVER
-        """Time of the last review, or before which none is due."""
+        """Up to when all reviews are made."""
         self._stragglers: list[pl.DataFrame] = []
         """Rows that came after their window, for the next one."""
 
@@ -57,7 +57,7 @@ class AlignmentEstimator:
     def _released(self, release: Release) -> Iterator[Rows]:
         start, end = release.window_start, release.window_start + self._window_us
         if self._reviewed == _NEVER:
-            self._reviewed = self._floor(start)
+            self._reviewed = start
         yield from self._reviews(start)
         stragglers, self._stragglers = self._placed(start), []
         yield from self._learned(window(start, release.partials, stragglers, self._kinds), end)
@@ -65,6 +65,7 @@ class AlignmentEstimator:
             yield from self._reviews(end)
         else:
             yield from self._desk.recover(end)
+            self._reviewed = end
 
     def _placed(self, start: int) -> list[pl.DataFrame]:
         """Stragglers at the start of a window: nothing is taken in before what was taken in already."""
@@ -78,10 +79,11 @@ class AlignmentEstimator:
             yield from refused(rows, rows, by, self._streams)
 
     def _reviews(self, until: int) -> Iterator[Rows]:
-        due = range(self._reviewed + self._interval_us, until + 1, self._interval_us)
+        # The interval may be another than it was when the last one was made.
+        due = range(self._floor(self._reviewed) + self._interval_us, until + 1, self._interval_us)
         for at in sorted({*due[:1], *due[-1:]}):
             yield from self._desk.review(at)
-            self._reviewed = at
+        self._reviewed = until
 
     def _floor(self, time_us: int) -> int:
         return time_us - time_us % self._interval_us
