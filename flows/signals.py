@@ -57,8 +57,11 @@ def _event_time(batch: GatedBatch, offset: int, newest_us: int) -> int:
     return newest
 
 
-def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool) -> pl.DataFrame:
-    """Rows of a partition that came after their window was final for all partitions; `booked`: all the same."""
+def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within: str = "") -> pl.DataFrame:
+    """Rows of a partition that came after their window was final for all partitions; `booked`: all the same.
+
+    `within` names the step that is about where streams share one: others may have waited for the same rows.
+    """
     start = int(part[WINDOW_START][0])
     outcome = (
         "they are booked with the next window"
@@ -71,7 +74,7 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool) -> pl.
     )
     row: dict[str, object] = {
         "kind": "partition_returned",
-        "subject": partition,
+        "subject": f"{within}/{partition}" if within else partition,
         "event_time": start,
         "severity": "warning",
         "reason": reason,

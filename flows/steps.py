@@ -124,12 +124,15 @@ class PartitionStep(StatefulBatchLogic[GatedBatch, Item, bytes]):
 class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Item, bytes]):
     """Merges the partitions of a stream, or of several, in event-time order and learns from the merged windows."""
 
-    def __init__(self, timeline: Timeline, estimator: Estimator, stored: StepState, feed: Feed | None = None) -> None:
-        """`feed`: what another step gets to know of the outcome."""
+    def __init__(
+        self, timeline: Timeline, estimator: Estimator, stored: StepState, feed: Feed | None = None, within: str = ""
+    ) -> None:
+        """`feed`: what another step gets to know of the outcome; `within` names a step that streams share."""
         self._timeline = timeline
         self._stored = stored
         self._estimator = estimator
         self._feed = feed
+        self._within = within
 
     def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Item], bool]:
         """Take what partitions closed, or that they fell silent or ended."""
@@ -144,7 +147,7 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Item, bytes]):
             items += self._learn(releases)
             for part in stragglers:
                 booked = self._estimator.on_straggler(partition, part)
-                items.append((SIGNAL.name, straggler_signal(partition, part, booked=booked)))
+                items.append((SIGNAL.name, straggler_signal(partition, part, booked=booked, within=self._within)))
             if self._feed and self._timeline.silent:
                 items.append(Idle(self._feed.nothing()))
         return items, StatefulBatchLogic.RETAIN

@@ -79,6 +79,11 @@ class Estimates:
     feed: Feed | None = None
     """What it hands to another of the steps."""
 
+    @property
+    def within(self) -> str:
+        """Its name, if it is not that of its only source."""
+        return "" if self.sources == (self.name,) else self.name
+
 
 def place(source: str, partition: str) -> str:
     """A partition's name among those of all streams."""
@@ -136,7 +141,7 @@ def _wire_estimates(
         # A partition of a topic may be empty, or end early: an end must still tell of the others.
         bounds = step.bounds
         timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last)
-        made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed)
+        made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed, step.within)
         if state is not None:
             made.restore(state)
         return made

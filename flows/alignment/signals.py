@@ -12,6 +12,8 @@ from flows.signals import signal_frame
 
 _STUCK_SEVERITY: Final[Mapping[str, str]] = {"deadlock": "critical"}
 _NAMED: Final = 20
+_TEXT: Final = 2_000
+"""So many are named, and so many characters told, in one signal: a circle may have thousands of tasks."""
 
 
 def exception_signals(exceptions: pl.DataFrame) -> pl.DataFrame:
@@ -32,30 +34,33 @@ def exception_signals(exceptions: pl.DataFrame) -> pl.DataFrame:
 
 
 def stuck_signals(stuck: pl.DataFrame, at: int) -> pl.DataFrame:
-    """Work that does not get on by itself (STUCK_SCHEMA)."""
+    """Work that does not get on by itself (STUCK_SCHEMA); what is first about the same task is told together."""
+    first = stuck.with_columns(first=pl.col("tasks").list.first().fill_null(""))
+    together = first.group_by("site", "kind", "first", maintain_order=True).agg(
+        pl.col("tasks", "robots").list.explode().drop_nulls().unique(maintain_order=True),
+        pl.col("reason").str.join(" "),
+    )
     return signal_frame(
         [
             {
                 "kind": f"task_{row['kind']}",
-                "subject": f"{row['site']}/{row['tasks'][0] if row['tasks'] else ''}",
+                "subject": f"{row['site']}/{row['first']}",
                 "event_time": at,
                 "severity": _STUCK_SEVERITY.get(row["kind"], "warning"),
-                "reason": row["reason"],
+                "reason": row["reason"] if len(row["reason"]) <= _TEXT else f"{row['reason'][:_TEXT]}...",
                 "evidence": _json(
-                    {**row, "tasks": row["tasks"][:_NAMED], "count": len(row["tasks"])},
-                    "site",
-                    "tasks",
-                    "robots",
-                    "count",
+                    {
+                        **row,
+                        "tasks": row["tasks"][:_NAMED],
+                        "robots": row["robots"][:_NAMED],
+                        "count": len(row["tasks"]),
+                    },
+                    *("site", "tasks", "robots", "count"),
                 ),
             }
-            for row in stuck.iter_rows(named=True)
+            for row in together.iter_rows(named=True)
         ]
     )
-
-
-def _counted(tasks: list[str]) -> dict[str, object]:
-    return {"tasks": tasks[:_NAMED], "count": len(tasks)}
 
 
 def dropped_signals(dropped: pl.DataFrame) -> pl.DataFrame:
