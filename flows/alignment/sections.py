@@ -46,6 +46,12 @@ class Alignment(Section):
         default="smith", description="feed-forward + P with a Smith predictor, or model-predictive control"
     )
     integral: bool = Field(default=False, description="an integral part, with back-calculation, for the first")
+    rate: int = Field(
+        default=4,
+        ge=1,
+        le=100_000,
+        description="robots a setpoint moves by at most; more for zones of 60",
+    )
     delay_s: NotNegative = Field(
         default=300.0, description="from a decision until robots are where it wants them, rounded up to intervals"
     )

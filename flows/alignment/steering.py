@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from typing import Any, Final
 
 import msgspec
 import polars as pl
 
+from domain.alignment.controllers.guards import Guards
 from domain.alignment.controllers.load import Aims
 from domain.alignment.controllers.mpc import MpcConfig, MpcController
 from domain.alignment.controllers.reading import Controller, Memory, Reading, Setting, fresh
@@ -37,9 +39,9 @@ class Steering:
         interval_us, delay_us = round(settings.interval_s * 1e6), round(settings.delay_s * 1e6)
         aims = Aims(settings.interval_s, ceil(delay_us / interval_us), settings.utilisation)
         self._controller: Controller = (
-            SmithController(SmithConfig(aims, integral=settings.integral))
+            SmithController(SmithConfig(aims, Guards(rate=settings.rate), integral=settings.integral))
             if settings.controller == "smith"
-            else MpcController(MpcConfig(aims))
+            else MpcController(MpcConfig(aims, replace(MpcConfig().guards, rate=settings.rate)))
         )
         limits = [ZoneLimit(one.least, one.most, one.step, one.site, one.zone) for one in settings.limits]
         self._named = [(one.site, one.zone) for one in limits if ANY not in (one.site, one.zone)]
