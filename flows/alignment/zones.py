@@ -113,4 +113,6 @@ def _of_site_or_zone(rows: pl.DataFrame, value: pl.Expr) -> Mapping[_Key, Any]:
 
 
 def _by(rows: pl.DataFrame, keys: Sequence[str], value: pl.Expr) -> dict[_Key, Any]:
-    return {row[:-1]: row[-1] for row in rows.group_by(keys).agg(value.alias("_value")).iter_rows()}
+    return {
+        row[:-1]: row[-1] for row in rows.group_by(keys, maintain_order=True).agg(value.alias("_value")).iter_rows()
+    }
