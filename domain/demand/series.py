@@ -78,7 +78,7 @@ class Series:
     ...     _ = series.learn_one(sold)
     >>> outlook = series.forecast()
     >>> round(outlook.mean), series.demand_class.value
-    (35, 'smooth')
+    (34, 'smooth')
     """
 
     __slots__ = (
