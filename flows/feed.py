@@ -17,7 +17,7 @@ class Feed:
     """Rows of an output for the step `to`, as if they were a partition of a stream.
 
     A row counts from `lag_us` after its time in the column `at`: so much the giver may be behind without holding the
-    taker up, whose windows are `window_us` long.
+    taker up, whose windows are `window_us` long. So the giver is usually ahead, and decides no window by itself.
     """
 
     to: str

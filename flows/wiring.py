@@ -135,12 +135,13 @@ def _wire_estimates(
     fed: Sequence[tuple[str, KeyedStream[Item]]],
     parts: Path,
 ) -> KeyedStream[Item]:
-    places = [name for one in members for name in one.places] + [name for name, _ in fed]
+    ahead = [name for name, _ in fed]
+    places = [name for one in members for name in one.places] + ahead
 
     def build(state: bytes | None) -> EstimateStep:
         # A partition of a topic may be empty, or end early: an end must still tell of the others.
         bounds = step.bounds
-        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last)
+        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last, ahead=ahead)
         made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed, step.within)
         if state is not None:
             made.restore(state)

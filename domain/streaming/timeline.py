@@ -73,16 +73,24 @@ class Timeline:
     """Merges partitions that share a window length. In names like `stream/partition` the stream is told."""
 
     def __init__(
-        self, partitions: Iterable[str], window_us: int, lateness_us: int, *, to_the_last: bool = False
+        self,
+        partitions: Iterable[str],
+        window_us: int,
+        lateness_us: int,
+        *,
+        to_the_last: bool = False,
+        ahead: Iterable[str] = (),
     ) -> None:
         """`to_the_last`: when all input has ended, windows are final as far as any partition came, not as far as all.
 
-        What comes in a later run for such windows are stragglers, so this is for who can do with them.
+        What comes in a later run for such windows are stragglers, so this is for who can do with them. Partitions
+        `ahead` are beyond the time of the others by design: they are waited for, and nothing is final by them alone.
         """
         self.window_us = window_us
         self._to_the_last = to_the_last
         self._lateness = lateness_us
         self._progress = {name: _Progress() for name in partitions}
+        self._ahead = frozenset(ahead)
         self._stores: dict[Stage, _Store] = {"on_time": _Store(), "final": _Store()}
 
     def advance(self, partition: str, closed: Closed) -> tuple[list[Release], list[pl.DataFrame]]:
@@ -163,7 +171,12 @@ class Timeline:
         """Up to where all who are waited for have come; once all streams have ended, as far as any of them came."""
         streams: dict[str, list[_Progress]] = {}
         for name, progress in self._progress.items():
-            streams.setdefault(name.rpartition("/")[0], []).append(progress)
+            if name not in self._ahead:
+                streams.setdefault(name.rpartition("/")[0], []).append(progress)
+        ahead = (p for name, p in self._progress.items() if name in self._ahead and not (p.idle or p.ended))
+        return min([self._common(streams, stage), *(_reached(p, stage) for p in ahead)])
+
+    def _common(self, streams: Mapping[str, list[_Progress]], stage: Stage) -> int:
         going = [parts for parts in streams.values() if not all(p.ended for p in parts)]
         waited = [_reached(p, stage) for parts in going for p in parts if not p.idle]
         if waited:

@@ -147,9 +147,10 @@ class FloorFlow:
         )
 
     def _estimate(self, step: Estimates, fed: str | None) -> EstimateStep:
-        places = [name for source in step.sources for name in self._inputs[source].places] + ([fed] if fed else [])
+        ahead = [fed] if fed else []
+        places = [name for source in step.sources for name in self._inputs[source].places] + ahead
         bounds = step.bounds
-        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last)
+        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last, ahead=ahead)
         return EstimateStep(timeline, step.estimator(), StepState(self._parts), step.feed, step.within)
 
     def read(self, lane: Lane, messages: Sequence[bytes]) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from schemas.outputs import OUTPUTS
 
-from .floor import at
+from .floor import START, at
 from .half_hour import NOWHERE
-from .step_flow import FloorFlow, settings_of_steps
+from .step_flow import FloorFlow, Lane, settings_of_steps
 
-TELEMETRY, TASKS, MASTERS = ("telemetry", "0"), ("tasks", "0"), ("masters", "0")
+TELEMETRY, TASKS, MASTERS, ORDERS = ("telemetry", "0"), ("tasks", "0"), ("masters", "0"), ("orders", "0")
 INTERVAL_S = 180.0
 """Of the settings of the steps."""
 
@@ -37,13 +37,18 @@ def master(name: str, time_s: float, status: str) -> bytes:
     return json.dumps(row | {"event_time": at(time_s)}).encode()
 
 
-class Few:
-    """Three robots, and one lane of each stream that says anything."""
+def order(time_s: float) -> bytes:
+    row = {"event_id": f"order-{time_s:g}", "site": "north", "sku": "bolt", "quantity": 2.0, "uom": "each"}
+    return json.dumps(row | {"priority": 1, "in_stock": True, "promotion": None, "event_time": at(time_s)}).encode()
 
-    def __init__(self) -> None:
+
+class Few:
+    """Three robots; all lanes but those named are silent."""
+
+    def __init__(self, *lanes: Lane) -> None:
         self.flow = FloorFlow(NOWHERE)
         for lane in self.flow.lanes:
-            if lane not in (TELEMETRY, TASKS):
+            if lane not in lanes:
                 self.flow.go_silent(lane)
         self.time_s = 0
 
@@ -62,7 +67,7 @@ class Few:
 
 @pytest.fixture
 def few() -> Few:
-    return Few()
+    return Few(TELEMETRY, TASKS)
 
 
 @pytest.mark.parametrize("transition", ["queued", "done"])
@@ -100,7 +105,7 @@ def test_a_signal_is_no_longer_than_a_broker_takes(few):
 
 def test_what_held_long_ago_and_is_told_late_does_not_hold_now(few):
     """A robot that left has left, though an older statement that it is there comes after."""
-    few.flow.read(TASKS, [task("t", 5, "assigned", robot="a")])
+    few.flow.read(TASKS, [task("t", 600, "assigned", robot="a")])
     few.flow.read(MASTERS, [master("a", 200.0, "decommissioned"), master("b", 400.0, "active")])
     few.flow.read(MASTERS, [master("a", 10.0, "active"), master("b", 800.0, "active")])
     few.go_on(1_000)
@@ -130,3 +135,24 @@ def test_the_interval_may_change_between_runs(few, interval_s):
     after = times.filter(times > before).dt.epoch("us") // 1_000_000
     assert (after % int(interval_s) == 0).all()
     assert after.len() >= (1_400 - 700) // interval_s - 1
+
+
+@pytest.mark.parametrize("how", [FloorFlow.go_silent, FloorFlow.end])
+def test_demand_that_counts_later_does_not_pass_telemetry_over(how):
+    """Orders go on for hours while robots and tasks are silent or have ended: what comes then is in time."""
+    few = Few(TELEMETRY, TASKS, ORDERS)
+    few.go_on(400)
+    for lane in few.flow.lanes:
+        if lane != ORDERS:
+            how(few.flow, lane)
+    few.flow.read(ORDERS, [order(time_s) for time_s in range(0, 9_000, 300)])
+    if how is FloorFlow.end:
+        few.flow.end(ORDERS)
+        few.flow.finish()
+        few.flow.resume()
+    few.go_on(1_000)
+    assert few.signals("partition_returned") == []
+    few.flow.read(ORDERS, [order(12_000.0)])
+    few.go_on(1_200)
+    times = few.flow.table("alignment")["event_time"].dt.epoch("us") // 1_000_000
+    assert times.max() == START.timestamp() + 6 * INTERVAL_S
