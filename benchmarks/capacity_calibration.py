@@ -12,7 +12,7 @@ sharper the better, coverage being equal), the mean error, and Winkler's interva
 mean truth, which rewards both. Before that the gates: in the twin Little's law must hold and nobody be busier than
 available, or its truth is not to be trusted.
 
-    python -m benchmarks.capacity_calibration [--twin 8] [--own 40]
+    python -m benchmarks.capacity_calibration [--twin 8] [--own 40] [--first 100]
 """
 
 from __future__ import annotations
@@ -192,10 +192,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--twin", type=int, default=8, help="days of the twin")
     parser.add_argument("--own", type=int, default=40, help="days of the other simulator")
+    parser.add_argument("--first", type=int, default=100, help="seed of the first day")
     parser.add_argument("--out", help="Parquet file for all forecasts")
     options = parser.parse_args()
     console = Console(width=160)
-    twins, own = [TwinSite(seed) for seed in range(options.twin)], [OwnSite(seed) for seed in range(options.own)]
+    first = options.first
+    twins = [TwinSite(seed) for seed in range(first, first + options.twin)]
+    own = [OwnSite(seed) for seed in range(first, first + options.own)]
     found = [{"make": "twin", **row} for row in judged(twins, 17)] if twins else []
     found += [{"make": "own", **row} for row in judged(own, 20)] if own else []
     if twins:

@@ -20,7 +20,7 @@ import polars as pl
 
 from domain.alignment.availability import HOUR_US
 from domain.alignment.fleet import Schema
-from domain.alignment.tallies import ZONE, Float64, Int64, Tallies
+from domain.alignment.tallies import ZONE, Float64, Int64, Tallies, ratio
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
@@ -107,18 +107,18 @@ class Arrivals:
         hours, known = zones["block_h"][due], self._known_hours()[due]
         expected = zones["block_rate"][due] * hours
         spread = expected * (1 + hours / np.maximum(known, hours))
-        scatter = _ratio((zones["block_work"][due] - expected) ** 2, spread)
+        scatter = ratio((zones["block_work"][due] - expected) ** 2, spread)
         blocks, sums = zones["blocks"][due], zones["scatter"][due]
-        most = np.where(sums > 0, _OUTLIER * _ratio(sums, blocks), np.inf)
+        most = np.where(sums > 0, _OUTLIER * ratio(sums, blocks), np.inf)
         zones.add(due, blocks=expected > 0, scatter=np.minimum(scatter, most))
         zones.clear(due, *_BLOCK)
         zones.add(due, block_rate=self._rate()[due])
 
     def _rate(self) -> Float64:
-        return _ratio(self._zones["work"], self._zones["hours"])
+        return ratio(self._zones["work"], self._zones["hours"])
 
     def _known_hours(self) -> Float64:
-        return _ratio(self._zones["hours"] ** 2, self._zones["squared_h"])
+        return ratio(self._zones["hours"] ** 2, self._zones["squared_h"])
 
     def rates(self, now_us: int) -> pl.DataFrame:
         """Rates at `now_us`, not before the end of the last window, in ARRIVAL_SCHEMA, sorted by zone.
@@ -128,9 +128,9 @@ class Arrivals:
         aged = 0.5 ** (max(now_us - self._until, 0) / HOUR_US / _HALF_LIFE_H) if len(self._zones) else 1.0
         rate, hours = self._rate(), self._known_hours() * aged
         scatter = self._zones.shrunk(self._zones["scatter"], self._zones["blocks"], worth=_BLOCK_WORTH, default=1.0)
-        least = rate + _ratio(scatter, hours)
+        least = rate + ratio(scatter, hours)
         frame = self._zones.frame().select(ZONE)
-        columns = {"rate": rate, "variance": scatter * least, "rate_variance": _ratio(scatter * least, hours)}
+        columns = {"rate": rate, "variance": scatter * least, "rate_variance": ratio(scatter * least, hours)}
         return frame.with_columns(pl.Series(n, v, pl.Float64) for n, v in columns.items()).sort(ZONE)
 
     def forget(self, before_us: int) -> None:
@@ -167,7 +167,3 @@ def demand_within(rates: pl.DataFrame, horizons_us: Sequence[int]) -> pl.DataFra
         )
         .sort(*ZONE, "horizon_us")
     )
-
-
-def _ratio(one: Float64, other: Float64) -> Float64:
-    return np.divide(one, other, out=np.zeros_like(one), where=other > 0)

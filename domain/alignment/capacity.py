@@ -4,13 +4,12 @@
 
 for robots that are never short of work. A robot stays in its zone: to move it is a decision, not chance.
 
-Time able to work is foreseen robot by robot: charging as a cycle of known lengths whose phase is uncertain (five
-points of a normal distribution stand for it), failures as a chain of two states between charges (`availability`).
-What a robot loses to failures is taken for Beta, between nothing and all (`losses`); cumulants of robots add up to
-those of a zone, whose loss is Beta with these. The zone's rate is Gamma, and so is the work done in a given time.
+Time able to work is foreseen robot by robot (`working_time`). What a robot loses to failures is taken for Beta, between
+nothing and all (`losses`); cumulants of robots add up to those of a zone, whose loss is Beta with these. What is not
+known of the rate is Gamma, and so is the work done in a given time.
 
-Sources: Trivedi, Probability and Statistics with Reliability, Queuing, and Computer Science Applications, chapter 8
-(interval availability of a two-state chain); Abramowitz and Stegun 25.4.46 (Gauss-Hermite).
+Source: Trivedi, Probability and Statistics with Reliability, Queuing, and Computer Science Applications, chapter 8
+(interval availability of a two-state chain).
 """
 
 from __future__ import annotations
@@ -21,14 +20,13 @@ from typing import Final
 
 import numpy as np
 import polars as pl
-from numpy.polynomial.hermite_e import hermegauss
 
-from domain.alignment.availability import HOUR_US, UNHEARD_US, down_time, lost_for_good
+from domain.alignment.availability import HOUR_US
 from domain.alignment.chance import generator
-from domain.alignment.charging import charged_by
-from domain.alignment.fleet import ABLE, CHARGING, LOST_SHARE, Schema
-from domain.alignment.losses import draw_loss, third_cumulant
-from domain.alignment.tallies import ZONE, Float64, Int64
+from domain.alignment.fleet import Schema
+from domain.alignment.losses import draw_loss
+from domain.alignment.tallies import ZONE, Float64, Int64, ratio
+from domain.alignment.working_time import Robots, WorkingTime, robots_now, working_time
 
 QUANTILES: Final = {"lo95": 0.025, "lo80": 0.1, "median": 0.5, "hi80": 0.9, "hi95": 0.975}
 CAPACITY_SCHEMA: Final[Schema] = {
@@ -44,11 +42,6 @@ CAPACITY_SCHEMA: Final[Schema] = {
 }
 """Per zone and horizon: robots known, those able to work now, mean share of their time in which they will be; `rate`,
 work units per busy robot-hour; mean and quantiles of the work units that the zone can do."""
-
-_STEPS = 32
-_NODES, _WEIGHTS = hermegauss(5)
-_WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
-_PLACES = np.cumsum(_WEIGHTS) - _WEIGHTS / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,34 +78,6 @@ class Draws:
         return self.zones.with_columns(columns)
 
 
-@dataclass(frozen=True, slots=True)
-class _Robots:
-    """Columns of ROBOT_SCHEMA as arrays; times in hours from now."""
-
-    able: np.ndarray
-    charging: np.ndarray
-    down: Float64
-    """Hours for which it has been down."""
-    battery: Float64
-    columns: dict[str, Float64]
-
-    def __getitem__(self, name: str) -> Float64:
-        return self.columns[name]
-
-
-@dataclass(frozen=True, slots=True)
-class _Time:
-    """Hours able to work within a horizon by robot: cumulants, the most there can be, and the mean lost."""
-
-    mean: Float64
-    variance: Float64
-    third: Float64
-    """Third cumulant of what is lost of the most."""
-    most: Float64
-    lost: Float64
-    lost_anew: Float64
-
-
 def forecast(
     robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: CapacityConfig | None = None
 ) -> pl.DataFrame:
@@ -132,8 +97,8 @@ def draw(robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: 
     rows = robots.sort("site", "zone", "robot").head(robots.height if horizons else 0)
     keys = rows.select(ZONE).unique(maintain_order=True)
     zone = (rows.select(pl.struct(ZONE).rank("dense")).to_series().to_numpy() - 1).astype(np.int64)
-    state = _state(rows, now_us)
-    parts = [_moments(zone, state, _time(state, horizon / HOUR_US), horizon / HOUR_US) for horizon in horizons]
+    state = robots_now(rows, now_us)
+    parts = [_moments(zone, state, working_time(state, horizon / HOUR_US), horizon / HOUR_US) for horizon in horizons]
     able = np.bincount(zone, state.able, minlength=keys.height).astype(np.int64)
     frames, work = [], []
     for place, (site, name) in enumerate(keys.iter_rows()):
@@ -144,83 +109,7 @@ def draw(robots: pl.DataFrame, now_us: int, horizons_us: Sequence[int], config: 
     return Draws(now_us, pl.concat([zones, *frames]), np.concatenate([np.zeros((0, config.draws)), *work]))
 
 
-def _state(rows: pl.DataFrame, now_us: int) -> _Robots:
-    silent = now_us - rows["seen_us"].to_numpy() > UNHEARD_US
-    able = rows["mode"].is_in(ABLE).fill_null(value=False).to_numpy() & ~silent
-    charging = (rows["mode"] == CHARGING).fill_null(value=False).to_numpy() & ~silent
-    # A robot that fell silent while it worked failed then; one that was down before has been since.
-    since = np.where(rows["mode"].is_in([*ABLE, CHARGING]).to_numpy(), rows["seen_us"], rows["since_us"])
-    battery = rows["battery"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return _Robots(
-        able=able,
-        charging=charging,
-        down=np.where(able | charging, 0.0, np.maximum(now_us - since, 0) / HOUR_US),
-        battery=battery,
-        columns={name: rows[name].to_numpy() for name in _FORECAST},
-    )
-
-
-_FORECAST = (
-    *("rate", "rate_doubt", "zone_doubt", "scatter", "failure_rate", "failures", "repair_rate", "repairs"),
-    *("drain", "charge", "low", "high", "level_variance"),
-)
-
-
-def _time(robots: _Robots, horizon: float) -> _Time:
-    """Time able to work within a horizon (hours)."""
-    down = ~(robots.able | robots.charging)
-    # What becomes of robots that are down now is settled early.
-    edges = horizon * np.square(np.linspace(0.0, 1.0, _STEPS + 1))
-    steps = np.diff(edges)
-    start, charging, period = (values[..., None] for values in _cycle(robots, horizon))
-    working = 1 - np.diff(charged_by(edges, start, charging, period), axis=-1) / steps
-    failures, repairs = robots["failure_rate"][:, None], robots["repair_rate"][:, None]
-    lost, variance = down_time(
-        np.broadcast_to(down[:, None] * 1.0, working.shape[:-1]), working, steps, failures, repairs
-    )
-    most = working @ steps
-    time = np.maximum(most - lost, 0.0)
-    mean = time @ _WEIGHTS
-    spread = variance @ _WEIGHTS + np.square(time - mean[:, None]) @ _WEIGHTS
-    back = 1 - np.where(down, lost_for_good(robots["repair_rate"], robots.down, LOST_SHARE), 0.0)
-    away = robots["failure_rate"] + robots["repair_rate"]
-    outage = down * -np.expm1(-away * horizon) / away
-    most = most.max(axis=-1)
-    mean, variance = back * mean, back * spread + back * (1 - back) * mean**2
-    return _Time(
-        mean=mean,
-        variance=variance,
-        third=third_cumulant(most - mean, variance, most),
-        most=most,
-        lost=back * (lost @ _WEIGHTS),
-        lost_anew=back * np.maximum(lost @ _WEIGHTS - outage, 0.0),
-    )
-
-
-def _cycle(robots: _Robots, horizon: float) -> tuple[Float64, Float64, Float64]:
-    """When each robot (rows) goes to charge at each point of its uncertain phase; time to charge, and of a cycle."""
-    drain, charge, low, high = (robots[name] for name in ("drain", "charge", "low", "high"))
-    slowed = 1 + robots["failure_rate"] / robots["repair_rate"]
-    charging, working = (high - low) / charge, (high - low) / drain * slowed
-    period = charging + working
-    down = ~(robots.able | robots.charging)
-    repair = down / robots["repair_rate"]
-    left = np.maximum(robots.battery - low, 0.0) / drain * slowed + repair
-    plugged = np.clip((high - robots.battery) / charge, 0.0, charging)
-    start = np.where(robots.charging, plugged - charging, left)
-    levels = robots["level_variance"] * (1 / charge**2 + np.where(robots.charging, 0.0, 1 / drain**2))
-    outages = 2 * robots["failure_rate"] / robots["repair_rate"] ** 2
-    anew = robots["level_variance"] * (1 / charge**2 + 1 / drain**2) + outages * working
-    spread = np.sqrt(levels + repair**2 + outages * np.clip(start, 0.0, horizon) + anew * horizon / period)
-    shifted = start[:, None] + spread[:, None] * _NODES
-    shifted = np.where(robots.charging[:, None], np.maximum(shifted, -charging[:, None]), np.maximum(shifted, 0.0))
-    # Nothing is known of the phase of a robot that does not tell its charge.
-    anywhere = np.where(robots.charging, -charging, working)[:, None] * _PLACES
-    shifted = np.where(np.isnan(robots.battery)[:, None], anywhere, shifted)
-    return shifted, charging[:, None], period[:, None]
-
-
-def _moments(zone: Int64, robots: _Robots, time: _Time, horizon: float) -> dict[str, Float64]:
+def _moments(zone: Int64, robots: Robots, time: WorkingTime, horizon: float) -> dict[str, Float64]:
     """By zone: moments of the work of an uncertain time, and of what makes it uncertain besides."""
 
     def total(values: Float64) -> Float64:
@@ -233,7 +122,7 @@ def _moments(zone: Int64, robots: _Robots, time: _Time, horizon: float) -> dict[
     shared = total(rate * time.lost_anew) ** 2 / _first(zone, robots["failures"])
     shared += total(rate * time.lost) ** 2 / _first(zone, robots["repairs"])
     own = total((rate * time.mean) ** 2 * robots["rate_doubt"])
-    known = np.divide(own, mean**2, out=np.zeros_like(own), where=mean > 0)
+    own += total(rate * time.mean * np.sqrt(robots["zone_doubt"])) ** 2
     return {
         "robots": count,
         "availability": hours / (count * horizon),
@@ -242,7 +131,7 @@ def _moments(zone: Int64, robots: _Robots, time: _Time, horizon: float) -> dict[
         "variance": total(rate**2 * time.variance) + shared,
         "third": total(rate**3 * time.third),
         "most": most,
-        "doubt": known + _first(zone, robots["zone_doubt"]),
+        "doubt": ratio(own, mean**2),
         "scatter": _first(zone, robots["scatter"]),
     }
 

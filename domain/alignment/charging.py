@@ -98,22 +98,25 @@ class Batteries:
             self.sums.add(changes.zone, **dict(zip(names, (seen, value, value**2), strict=True)))
 
     def cycles(self) -> dict[str, Float64]:
-        """Per zone: `drain` while busy and `charge` in % per hour; `low`, `high` levels in %; variance of both."""
+        """Per zone: `drain` while busy and `charge` in % per hour; `low`, `high` levels in %; their variances."""
         sums = self.sums
         low = sums.shrunk(sums["start"], sums["starts"], worth=_WORTH, default=_START)
         high = sums.shrunk(sums["end"], sums["ends"], worth=_WORTH, default=_END)
         charge = sums.shrunk(sums["gained"], sums["charged_h"], worth=_WORTH, default=_CHARGE_RATE)
-        squares = sums["start2"] - 2 * low * sums["start"] + low**2 * sums["starts"]
-        squares += sums["end2"] - 2 * high * sums["end"] + high**2 * sums["ends"]
-        levels = sums["starts"] + sums["ends"]
-        variance = sums.shrunk(np.maximum(squares, 0.0), levels, worth=_WORTH, default=_LEVEL_VARIANCE)
         return {
             "drain": self._drain(),
             "charge": np.maximum(charge, _LEAST_DRAIN),
             "low": low,
             "high": np.maximum(high, low + _LEAST_SPAN),
-            "level_variance": variance,
+            "low_variance": self._scatter("start", low),
+            "high_variance": self._scatter("end", high),
         }
+
+    def _scatter(self, name: str, level: Float64) -> Float64:
+        """Variance of the levels seen around the one that is expected."""
+        seen, total, squares = (self.sums[f"{name}{part}"] for part in ("s", "", "2"))
+        around = np.maximum(squares - 2 * level * total + level**2 * seen, 0.0)
+        return self.sums.shrunk(around, seen, worth=_WORTH, default=_LEVEL_VARIANCE)
 
     def _drain(self) -> Float64:
         """Least squares of the drop on busy and idle hours, drawn to that of the site, which is drawn to a default."""
@@ -139,13 +142,19 @@ def charged_by(time: Float64, start: Float64, charging: Float64, period: Float64
 
     A start before 0 is that of a charge going on.
 
-    >>> charged_by(np.array([0.0, 3.0, 5.0, 13.0]), np.array(2.0), np.array(2.0), np.array(10.0)).tolist()
+    >>> charged_by(np.array([0.0, 3.0, 5.0, 13.0]), np.array([2.0]), np.array([2.0]), np.array([10.0])).tolist()
     [0.0, 1.0, 2.0, 3.0]
     """
 
     def whole(since: Float64) -> Float64:
-        reached = np.maximum(since, 0.0)
-        cycles = np.floor(reached / period)
-        return cycles * charging + np.minimum(reached - cycles * period, charging)
+        # In place, as this is most of the time that a forecast takes.
+        reached = np.asarray(np.maximum(since, 0.0))
+        cycles = np.asarray(reached / period)
+        np.floor(cycles, out=cycles)
+        reached -= cycles * period
+        np.minimum(reached, charging, out=reached)
+        cycles *= charging
+        reached += cycles
+        return reached
 
     return whole(time - start) - whole(-start)

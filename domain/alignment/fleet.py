@@ -57,7 +57,8 @@ ROBOT_SCHEMA: Final[Schema] = {
     "charge": pl.Float64,
     "low": pl.Float64,
     "high": pl.Float64,
-    "level_variance": pl.Float64,
+    "low_variance": pl.Float64,
+    "high_variance": pl.Float64,
 }
 """Robots as last seen, sorted by site and robot, and what is expected of them.
 
@@ -65,7 +66,7 @@ ROBOT_SCHEMA: Final[Schema] = {
 is. `rate`: work units per busy hour; `rate_doubt`, `zone_doubt`: relative variances of the robot's own part and of
 what it shares with its zone; `scatter`: variance over mean of the work of some busy time (work units). Failures per
 hour able to work, repairs per hour down, and the number of events each is worth. `drain` and `charge` in % per hour,
-between the levels `low` and `high` (%), whose variance is `level_variance`.
+between the levels `low` and `high` (%), which have variances.
 """
 
 
@@ -138,7 +139,9 @@ class Fleet:
         self._take(now)
 
     def _learn_changes(self, now: pl.DataFrame) -> None:
-        both = now.filter(pl.col("seen_us") < pl.col("last_us"))
+        both = now.filter(pl.col("seen_us") < pl.col("last_us")).with_columns(
+            pl.col("mode", "mode_before").fill_null("")
+        )
         zone = self._zones.found(both)
         hours = (both["last_us"] - both["seen_us"]).to_numpy() / HOUR_US
         available = np.minimum(both["window_available_us"].to_numpy() / HOUR_US, hours)
@@ -197,12 +200,12 @@ class Fleet:
         seen, rates = self._seen, self._rates
         zone = self._zones.found(seen)
         evidence = RobotEvidence(*(seen[name].to_numpy() for name in _EVIDENCE))
-        factor, variance = rates.factors(zone, evidence)
+        factors = rates.factors(zone, evidence)
         work = rates.work_per_task()[zone]
         columns = {
-            "rate": factor * rates.tasks_per_hour()[zone] * work,
-            "rate_doubt": variance / factor**2,
-            "zone_doubt": (rates.work_scatter() / rates.known_tasks())[zone],
+            "rate": factors.mean * rates.tasks_per_hour()[zone] * work,
+            "rate_doubt": factors.own,
+            "zone_doubt": factors.shared,
             "scatter": rates.work_scatter()[zone] * work,
         }
         by_zone = self._outages.rates(self._still_down(zone)) | self._batteries.cycles()

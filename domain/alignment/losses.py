@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from domain.alignment.tallies import Float64
+from domain.alignment.tallies import Float64, ratio
 
 _MOST_SCATTERED = 0.999
 """Variance of a share, over the highest possible: of one that is nothing or all."""
@@ -31,7 +31,7 @@ def third_cumulant(mean: Float64, variance: Float64, most: Float64) -> Float64:
     whole = np.maximum(most, np.finfo(np.float64).tiny)
     share = np.clip(mean / whole, 0.0, 1.0)
     highest = share * (1 - share)
-    spread = np.minimum(variance / whole**2, _MOST_SCATTERED * highest)
+    spread = np.minimum(ratio(variance, whole**2), _MOST_SCATTERED * highest)
     size = np.divide(highest, spread, out=np.full_like(share, np.inf), where=spread > 0) - 1
     skewed = np.where(np.isfinite(size), 2 * (1 - 2 * share) * spread / (size + 2), 0.0)
     return most**3 * skewed

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from domain.alignment.tallies import Float64, Int64, Tallies
+from domain.alignment.tallies import Float64, Int64, Tallies, ratio
 
 _RATES = ("tasks", "busy_h", "squared_h", "done", "work")
 _BLOCK = ("block_since_h", "block_tasks", "block_expected", "block_done", "block_work")
@@ -31,6 +31,15 @@ _BLOCK_WORTH = 4.0
 _OUTLIER = 16.0
 _FACTOR_VARIANCE, _FACTOR_WORTH = 0.01, 5.0
 _LEAST_VARIANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """What robots do in an hour over what their zones do, and relative variances of it: its own, and the zone's."""
+
+    mean: Float64
+    own: Float64
+    shared: Float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +120,32 @@ class Rates:
     def known_tasks(self) -> Float64:
         """Tasks at full weight that each zone's rate rests on."""
         busy, squared = self.sums["busy_h"], self.sums["squared_h"]
-        weight = np.divide(busy, squared, out=np.zeros_like(busy), where=squared > 0)
-        return 1.0 + weight * self.sums["tasks"]
+        return 1.0 + ratio(busy, squared) * self.sums["tasks"]
 
-    def factors(self, zone: Int64, seen: RobotEvidence) -> tuple[Float64, Float64]:
-        """Mean and variance of each robot's factor on the rate of its zone."""
+    def factors(self, zone: Int64, seen: RobotEvidence) -> Factors:
+        """Each robot's factor on the rate of its zone, and how far what it does in an hour is in doubt.
+
+        The rate of a zone is that of its robots together, so what is not known of it is not known of them: both doubts
+        rest on the same tasks. A robot as well known as its zone's others, whose work is as great a share of what is to
+        come, is in doubt by its own tasks only, whether its factor is (much known of it) or the zone's rate (little).
+        """
         rate, scatter = self.tasks_per_hour()[zone], self.task_scatter()[zone]
         expected, noise = rate * seen.busy_h, scatter * rate * seen.squared_h
         squares = np.bincount(zone, (seen.tasks - expected) ** 2 - noise, minlength=len(self.sums))
         weights = np.bincount(zone, expected**2, minlength=len(self.sums)).astype(np.float64)  # of none it counts whole
+        together = np.bincount(zone, expected, minlength=len(self.sums)).astype(np.float64)
         robots = np.bincount(zone, seen.busy_h > 0, minlength=len(self.sums))
-        found = np.divide(np.maximum(squares, 0.0), weights, out=np.zeros_like(weights), where=weights > 0)
+        found = ratio(np.maximum(squares, 0.0), weights)
         between = (found * robots + _FACTOR_VARIANCE * _FACTOR_WORTH) / (robots + _FACTOR_WORTH)
-        prior = 1 / np.maximum(between, _LEAST_VARIANCE)[zone]
-        weight = np.divide(expected, noise, out=np.zeros_like(noise), where=noise > 0)
+        between = np.maximum(between, _LEAST_VARIANCE)
+        prior = 1 / between[zone]
+        weight = ratio(expected, noise)
         shape, exposure = prior + weight * seen.tasks, prior + weight * expected
-        return shape / exposure, shape / exposure**2
+        # Scatter of tasks tells robots apart, that of work is what their work is in doubt by.
+        heavier, unknown = (self.work_scatter() / self.task_scatter())[zone], prior / shape
+        mean_rate = self.task_scatter() / self.known_tasks() + between * ratio(weights, together**2)
+        return Factors(
+            mean=shape / exposure,
+            own=(heavier * (1 - unknown) + unknown) / shape,
+            shared=heavier * unknown**2 * mean_rate[zone],
+        )

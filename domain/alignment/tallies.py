@@ -100,5 +100,10 @@ class Tallies:
         self._sums = {name: frame[name].to_numpy().copy() for name in self._names}
 
 
+def ratio(one: Float64, other: Float64) -> Float64:
+    """One over the other, 0 where the other is not above 0."""
+    return np.divide(one, other, out=np.zeros_like(one), where=other > 0)
+
+
 def _keys(rows: pl.DataFrame) -> Iterator[tuple[str, str]]:
     return zip(rows["site"].to_list(), rows["zone"].to_list(), strict=True)

@@ -31,7 +31,8 @@ _AS_A_RULE = {
     "charge": 50.0,
     "low": 20.0,
     "high": 95.0,
-    "level_variance": 0.0,
+    "low_variance": 0.0,
+    "high_variance": 0.0,
 }
 
 

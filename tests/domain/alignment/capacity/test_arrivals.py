@@ -28,7 +28,7 @@ def streams(rng, rates, windows):
 
 def test_intervals_hold_the_work_to_come():
     """Of the work of the next hour in 400 zones, 77 to 83 % lies within 80 % intervals and 93 to 97 % within 95 %."""
-    rng = np.random.default_rng(4)
+    rng = np.random.default_rng(21)
     rates = rng.uniform(20, 200, 400)
     work = streams(rng, rates, 240)
     arrivals = Arrivals(WINDOW_US)

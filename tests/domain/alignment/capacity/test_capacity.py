@@ -135,7 +135,8 @@ _CHANGE = st.fixed_dictionaries(
         "repair_rate": st.sampled_from([1e-3, 4.0, 1e3]),
         "repairs": st.sampled_from([4.0, 1e3]),
         "drain": st.sampled_from([1e-3, 12.0, 1e3]),
-        "level_variance": st.sampled_from([0.0, 1.0, 400.0]),
+        "low_variance": st.sampled_from([0.0, 1.0, 400.0]),
+        "high_variance": st.sampled_from([0.0, 1.0]),
     }
 )
 

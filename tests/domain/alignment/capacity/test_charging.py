@@ -75,5 +75,5 @@ def test_without_a_reading_of_the_battery_nothing_is_learned():
         mode = "charging" if minute % 4 == 3 else "busy"
         fleet.learn(minute * WINDOW_US, presence(minute, {"battery": None, "mode": mode}), work())
     robots = fleet.robots()
-    assert [robots[name][0] for name in ("drain", "charge", "low", "high")] == [12.0, 50.0, 20.0, 90.0]
+    assert [robots[name][0] for name in ("drain", "charge", "low", "high")] == pytest.approx([12.0, 50.0, 20.0, 90.0])
     assert robots["seen_us"][0] < HOUR_US
