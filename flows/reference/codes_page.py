@@ -30,8 +30,8 @@ _SIGNALS = {
     "breaker_open": "A rule's failure ratio leapt; reading of the partition pauses. Critical",
     "breaker_closed": "The ratio is back below the limit; reading goes on. Info",
     "partition_returned": "A partition that was silent, or a stream that had ended, was passed over and has rows of a "
-    "window that is final where partitions are merged; what it publishes itself is complete, and stock is booked with "
-    "the next window. Warning",
+    "window that is final where partitions are merged; what it publishes itself is complete, and rows of stock, tasks, "
+    "robots and answers are booked with the next window. Warning",
     "robot_in_two_partitions": "A robot reports to several partitions of a topic: work is missing or doubled. Critical",
     "audit_mismatch": "Great Expectations and the gate disagree on the same rows: one of them is wrong. Critical",
     "audit_failed": "An expectation that only Great Expectations checks failed on a sample. The rule's own severity",
