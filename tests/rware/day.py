@@ -2,15 +2,11 @@
 
 rware moves robots and shelves, settles who goes first, asks for shelves and rewards a robot whose shelf has reached a
 goal. What robots want to do next is decided here, and nothing else of it: what rware rewards is the truth.
-
-    python -m tests.rware.day FOLDER
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -18,27 +14,30 @@ from rware.warehouse import RewardType, Warehouse  # type: ignore[import-untyped
 
 from . import floor
 from .desk import Desk
-from .messages import SITE, moment, robot_state
+from .messages import SITE, moment, robot_data, robot_state
 from .robot import STEP_S, Robot
 
 STEPS_PER_DAY = 86_400 // STEP_S
 _REPORT_STEPS = 2
-_FILES = ("robot.state.jsonl", "task.jsonl")
+_WAVE_STEPS = 12
+"""How often the desk hands out tasks, so that some wait when Takt looks at them."""
+CONTRACTS = ("robot.state@1", "task@2", "robot@1")
 
 
 @dataclass(frozen=True)
 class Removal:
-    """A robot leaves service at the first moment after `at_s` when it has two tasks in hand, and may come back.
+    """A robot leaves service with tasks in hand: at the first moment after `at_s` when it does `doing`.
 
     `fault` goes on reporting, a `silent` one says nothing more, and a `decommissioned` one says that it is offline
-    and then nothing. The desk takes its tasks back `patience_s` after it left, unless it is back by then.
+    and then nothing. It is back `back_after_s` later, if at all. Its tasks are given to others `patience_s` after it
+    left, unless it is back by then.
     """
 
     robot: int
     kind: str
     at_s: int
-    loaded: bool
-    """Whether it leaves with the shelf of its task on its back, or on the way to it."""
+    doing: str
+    """`fetching` or `carrying` the shelf of the task it has started, or `returning` one before it starts the next."""
     back_after_s: int | None = None
     patience_s: int = 1_800
 
@@ -56,12 +55,13 @@ class Episode:
 
 
 REMOVALS = (
-    Removal(0, "fault", 3 * 3600, loaded=False, back_after_s=3 * 3600),
-    Removal(5, "silent", 5 * 3600, loaded=True, back_after_s=4 * 3600),
-    Removal(2, "fault", 8 * 3600, loaded=True, back_after_s=420),
-    Removal(7, "silent", 11 * 3600, loaded=False, back_after_s=420),
-    Removal(0, "silent", 13 * 3600, loaded=True, back_after_s=2 * 3600),
-    Removal(9, "decommissioned", 16 * 3600, loaded=False),
+    Removal(0, "fault", 3 * 3600, "fetching", back_after_s=3 * 3600),
+    Removal(5, "silent", 5 * 3600, "carrying", back_after_s=4 * 3600),
+    Removal(2, "fault", 8 * 3600, "carrying", back_after_s=420),
+    Removal(7, "silent", 11 * 3600, "fetching", back_after_s=420),
+    Removal(0, "silent", 13 * 3600, "returning", back_after_s=2 * 3600),
+    Removal(9, "decommissioned", 16 * 3600, "carrying"),
+    Removal(4, "fault", 19 * 3600, "returning", back_after_s=420),
 )
 
 
@@ -78,13 +78,13 @@ class Config:
 
     steps: int = STEPS_PER_DAY
     robots: int = 10
-    requests: int = 20
+    requests: int = 6
     seed: int = 7
     removals: tuple[Removal, ...] = REMOVALS
 
 
 class Day:
-    """One run. `run()` fills `states` and `tasks` (messages in the order of time), `rewards` and `episodes`."""
+    """One run. `run()` fills messages in the order of time (`states`, `tasks`, `fleet`), `rewards` and `episodes`."""
 
     def __init__(self, config: Config | None = None) -> None:
         config = config or Config()
@@ -107,6 +107,7 @@ class Day:
         self._due = list(config.removals)
         self._away: dict[Robot, tuple[Removal, Episode]] = {}
         self.states: list[bytes] = []
+        self.fleet = [robot_data(robot, "active", 0) for robot in self._robots]
         self.rewards: list[tuple[Any, ...]] = []
         self.episodes: list[Episode] = []
 
@@ -123,14 +124,26 @@ class Day:
             self._desk.ask((shelf.id for shelf in self._hall.request_queue), step)
             if not moving_off:
                 self._leave_and_return(step)
-                self._desk.hand_out(self._robots, step)
+                if step % _WAVE_STEPS == _WAVE_STEPS // 2:
+                    self._desk.hand_out(self._robots, step)
+                self._desk.go_on(self._robots, step)
             self._report(step, {r for r in self._robots if r in rewarded or r.mode != modes[r]})
         return self
+
+    @property
+    def steps(self) -> int:
+        """Length of the day."""
+        return self._config.steps
 
     @property
     def tasks(self) -> list[bytes]:
         """Messages of tasks."""
         return self._desk.told
+
+    @property
+    def messages(self) -> dict[str, list[bytes]]:
+        """All messages by contract."""
+        return dict(zip(CONTRACTS, (self.states, self.tasks, self.fleet), strict=True))
 
     def truth(self) -> pl.DataFrame:
         """What rware rewarded: a row per reward, with its `time`, `site`, `zone` and `robot`."""
@@ -144,12 +157,6 @@ class Day:
             pl.Series("robot", [self._robots[number].name for number in rows["robot"]], pl.String),
             "reward",
         )
-
-    def write(self, folder: Path) -> None:
-        """Write messages as a file per stream."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, messages in zip(_FILES, (self.states, self.tasks), strict=True):
-            (folder / name).write_bytes(b"".join(messages))
 
     def _robot(self, number: int, agent: Any) -> Robot:
         fleet = self._config.robots
@@ -179,6 +186,8 @@ class Day:
             robot = self._robots[removal.robot]
             self._due.remove(removal)
             robot.removed = removal.kind
+            if removal.kind == "decommissioned":
+                self.fleet.append(robot_data(robot, removal.kind, step))
             episode = Episode(robot.name, removal.kind, step, [task.name for task in robot.tasks])
             self.episodes.append(episode)
             self._away[robot] = removal, episode
@@ -206,14 +215,8 @@ class Day:
 
 def _fits(robot: Robot, removal: Removal) -> bool:
     """Whether a robot is in the midst of its work as the plan wants it."""
-    if robot.current is None or robot.following is None or robot.removed or robot.cell in floor.GOALS:
+    if robot.removed or not robot.tasks or not floor.has_way_around_goals(robot.pose):
         return False
-    return robot.carried == (robot.current.shelf if removal.loaded else None)
-
-
-def main() -> None:
-    Day(Config()).run().write(Path(sys.argv[1]))
-
-
-if __name__ == "__main__":
-    main()
+    if robot.current is None:
+        return removal.doing == "returning" and robot.carried is not None
+    return removal.doing == ("carrying" if robot.carried else "fetching")

@@ -43,21 +43,27 @@ class Desk:
                 self._ask(shelf, step)
 
     def hand_out(self, robots: list[Robot], step: int) -> None:
-        """Give work to robots in service: what they carry anyway first, then what waits in their own zone."""
+        """Give what waits to robots in service, idle ones first, a task each: of their own zone if there is any."""
         carried = {robot.carried for robot in robots}
+        ready = [robot for robot in robots if not (robot.removed or robot.low or robot.following)]
+        ready.sort(key=lambda robot: (robot.mode == "busy", robot.given_step))
+        for robot in ready:
+            fit = [task for task in self.waiting if task.shelf not in carried]
+            fit.sort(key=lambda task: task.zone != robot.home)
+            if fit:
+                self._assign(fit[0], robot, step)
+                robot.following = fit[0]
+
+    def go_on(self, robots: list[Robot], step: int) -> None:
+        """Robots in service turn round with what they carry if it is asked for again, or start on what they have."""
         for robot in robots:
-            task = self._open.get(robot.carried or 0)
-            if task and task.queued and not robot.removed:
-                self._assign(task, robot, step)
-                self._start(task, robot, step)
-        for robot in robots:
-            if not (robot.removed or robot.low or robot.following):
-                fit = [task for task in self.waiting if task.shelf not in carried]
-                fit.sort(key=lambda task: task.zone != robot.home)
-                if fit:
-                    self._assign(fit[0], robot, step)
-                    robot.following = fit[0]
-            if robot.following and not (robot.removed or robot.current or robot.carried):
+            if robot.removed or robot.current:
+                continue
+            again = self._open.get(robot.carried or 0)
+            if again and again.queued:
+                self._assign(again, robot, step)
+                self._start(again, robot, step)
+            elif robot.following and not robot.carried:
                 self._start(robot.following, robot, step)
                 robot.following = None
 
@@ -82,6 +88,7 @@ class Desk:
 
     def _assign(self, task: Task, robot: Robot, step: int) -> None:
         task.queued = False
+        robot.given_step = step
         self._tell(task, "assigned", step, robot)
 
     def _start(self, task: Task, robot: Robot, step: int) -> None:
@@ -89,4 +96,4 @@ class Desk:
         self._tell(task, "started", step, robot)
 
     def _tell(self, task: Task, transition: str, step: int, robot: Robot | None = None) -> None:
-        self.told.append(task_step(task, transition, step, robot))
+        self.told.append(task_step(task, self._slots[task.shelf], transition, step, robot))

@@ -25,8 +25,9 @@ MAP = [
     "^XXvXX^XXvXX^XXvXX^XXv",
     "^XXvXX^XXvXX^XXvXX^XXv",
     "^XXvXX^XXvXX^XXvXX^XXv",
-    ">>>>g>>>>>>>>>>>g>>>>>",
-    "<<<<<<<<g<<<<<<<<<<<g<",
+    ">>>>>>>>>>>>>>>>>>>>>>",
+    "<<<<<<<<<<<<<<<<<<<<<<",
+    "<<g<<<<<g<<<<<g<<<<<g<",
 ]
 """Arrows are lanes, X slots of shelves, g goals on a lane, dots bays. Where two lanes cross, both lead on."""
 
@@ -77,6 +78,11 @@ def action(pose: Pose, target: Cell, *, around_goals: bool = False) -> int:
         return NOOP
     after = {distances.get(p, here): act for act, p in _moves(pose, target, around_goals=around_goals)}
     return after[min(after)]
+
+
+def has_way_around_goals(pose: Pose) -> bool:
+    """Whether a robot can get anywhere without a stop at a goal."""
+    return pose[0] not in GOALS and pose in _distances(bay(0, 1), around_goals=True)
 
 
 def farthest_goal(pose: Pose) -> Cell:

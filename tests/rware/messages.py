@@ -12,6 +12,8 @@ from .robot import STEP_S, Robot, Task
 SITE = "hall"
 START = datetime(2026, 3, 2, tzinfo=UTC)
 WORK_UNITS = 1
+PRIORITY = 7
+"""That of no task that may be given up: the simulator never stops to ask for a shelf."""
 _ORDER = ("created", "failed", "queued", "assigned", "started", "done")
 """Transitions that a task may make within a step, in this order: each a millisecond after the one before."""
 
@@ -49,8 +51,22 @@ def robot_state(robot: Robot, step: int) -> bytes:
     return msgspec.json.encode(message) + b"\n"
 
 
-def task_step(task: Task, transition: str, step: int, robot: Robot | None) -> bytes:
-    """A step in a task's life."""
+def robot_data(robot: Robot, status: str, step: int) -> bytes:
+    """What a robot is from now on: active or decommissioned."""
+    message = {
+        "event_id": f"{robot.name}-{status}",
+        "robot": robot.name,
+        "site": SITE,
+        "event_time": moment(step),
+        "status": status,
+        "speed": floor.CELL_M / STEP_S,
+    }
+    return msgspec.json.encode(message) + b"\n"
+
+
+def task_step(task: Task, slot: floor.Cell, transition: str, step: int, robot: Robot | None) -> bytes:
+    """A step in a task's life; its work begins at the shelf's slot."""
+    x, y = floor.metres(slot)
     message = {
         "event_id": f"{task.name}-{transition}-{task.attempt}",
         "task": task.name,
@@ -60,6 +76,8 @@ def task_step(task: Task, transition: str, step: int, robot: Robot | None) -> by
         "event_time": moment(step) + timedelta(milliseconds=_ORDER.index(transition)),
         "transition": transition,
         "work_units": WORK_UNITS,
-        "priority": 5,
+        "priority": PRIORITY,
+        "x": x,
+        "y": y,
     }
     return msgspec.json.encode(message) + b"\n"

@@ -9,7 +9,7 @@ from . import floor
 
 STEP_S = 5
 """Simulated time of a step of the simulator."""
-_DRAIN = {"busy": 14.0, "idle": 5.0, "charging": -60.0, "fault": 5.0, "offline": 0.0}
+_DRAIN = {"busy": 14.0, "idle": 5.0, "charging": -100.0, "fault": 5.0, "offline": 0.0}
 """Battery spent in each mode, % per hour."""
 _CHARGE_BELOW, _CHARGE_UNTIL = 20.0, 95.0
 
@@ -40,6 +40,8 @@ class Robot:
     """The task it has started."""
     following: Task | None = None
     """The task it has been assigned to do next."""
+    given_step: int = 0
+    """When it was last given a task."""
     epoch: int = 1
     seq: int = 0
     done: int = 0
