@@ -117,8 +117,8 @@ def _forecasts(
     for site, zone, *values in ours.select("site", "zone", "mean", *_BOUNDS).iter_rows():
         yield "Takt", site, zone, tuple(values)
     for way, found in (("binomial", heard.binomial), ("last value", heard.last_value)):
-        for (site, zone), values in found(now_us, horizon_h).items():
-            yield way, site, zone, values
+        for (site, zone), told in found(now_us, horizon_h).items():
+            yield way, site, zone, told
 
 
 def scores(rows: pl.DataFrame, *by: str) -> pl.DataFrame:

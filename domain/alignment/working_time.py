@@ -55,7 +55,8 @@ class Robots:
     @property
     def is_down(self) -> np.ndarray:
         """Neither able to work nor charging, as far as is known."""
-        return ~(self.able | self.charging)
+        down: np.ndarray = ~(self.able | self.charging)
+        return down
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,8 @@ def _unspent(outage: _Outage, edges: Float64) -> Float64:
     ever = np.where(rare, ratio(2 * mean**2, outage.square), 1.0)[:, None]
     beyond = np.maximum(edges - least, 0.0)
     decayed = -np.expm1(-np.divide(beyond, tail, out=np.zeros_like(beyond), where=tail > 0))
-    return ever * (np.minimum(edges, least) + tail * decayed)
+    unspent: Float64 = ever * (np.minimum(edges, least) + tail * decayed)
+    return unspent
 
 
 def _cycle(robots: Robots, horizon: float) -> tuple[Float64, Float64, Float64]:
