@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from polars.testing import assert_frame_equal
 
 from schemas.outputs import OUTPUTS
 
@@ -156,3 +157,26 @@ def test_demand_that_counts_later_does_not_pass_telemetry_over(how):
     few.go_on(1_200)
     times = few.flow.table("alignment")["event_time"].dt.epoch("us") // 1_000_000
     assert times.max() == START.timestamp() + 6 * INTERVAL_S
+
+
+def test_partitions_that_contradict_each_other_decide_the_same_in_any_order():
+    """The same robot and the same step in two partitions, told otherwise there: which came first does not count."""
+    lanes = {
+        TELEMETRY: [robot(name, time_s) for time_s in range(1, 1_000, 20) for name in "abc"],
+        ("telemetry", "1"): [robot("a", time_s, mode="fault", battery=9.0) for time_s in range(1, 1_000, 20)],
+        TASKS: [task("t", 5), task("given", 5, "assigned", robot="a"), task("last", 999, "cancelled")],
+        ("tasks", "1"): [
+            task("t", 5, work_units=90, x=1.0, y=1.0),
+            task("given", 5, "assigned", robot="b"),
+            task("other", 999, "cancelled"),
+        ],
+    }
+    found = []
+    for order in (list(lanes), list(reversed(lanes))):
+        few = Few(*lanes)
+        for lane in order:
+            few.flow.read(lane, lanes[lane])
+        found.append([few.flow.table(name) for name in ("alignment", "setpoint", "assignment", "reallocation")])
+    assert found[0][0].height > 0
+    for one, other in zip(*found, strict=True):
+        assert_frame_equal(one, other, check_exact=True)
