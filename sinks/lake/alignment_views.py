@@ -15,7 +15,10 @@ SETPOINT_NOW = Output(
 )
 _SETPOINT_NOW_SQL = """
     SELECT {columns} FROM main.setpoint WHERE status NOT IN ('held', 'resumed')
-    QUALIFY row_number() OVER (PARTITION BY site, zone ORDER BY decided_at DESC, event_time DESC, status = 'sent') = 1
+    QUALIFY row_number() OVER (
+        PARTITION BY site, zone ORDER BY decided_at DESC, event_time DESC,
+        CASE status WHEN 'sent' THEN 3 WHEN 'accepted' THEN 2 WHEN 'completed' THEN 1 ELSE 0 END
+    ) = 1
 """
 
 ALIGNMENT_NOW = Output(
