@@ -199,7 +199,7 @@ def main() -> None:
     first = options.first
     twins = [TwinSite(seed) for seed in range(first, first + options.twin)]
     own = [OwnSite(seed) for seed in range(first, first + options.own)]
-    found = [{"make": "twin", **row} for row in judged(twins, 17)] if twins else []
+    found = [{"make": "twin", **row} for row in judged(twins, 18)] if twins else []
     found += [{"make": "own", **row} for row in judged(own, 20)] if own else []
     if twins:
         console.print(gates(twins[0]))

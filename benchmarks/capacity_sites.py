@@ -119,7 +119,8 @@ class TwinSite:
 
     def forecast_hours(self, horizon_h: float) -> list[float]:
         """When to make forecasts, in hours since the start."""
-        return [8.25, 12.25] if horizon_h > 1 else [8.25 + hour for hour in range(8)]
+        # Robots that went to charge before 8:00 may move to another zone after it, which a forecast does not foresee.
+        return [9.25, 13.25] if horizon_h > 1 else [9.25 + hour for hour in range(8)]
 
     def truth(self, at_h: float, horizon_h: float) -> dict[str, float]:
         """Work done within a horizon, by zone."""
