@@ -75,7 +75,8 @@ class Estimates:
     bounds: TimeBounds
     """Of its windows. What sources cut finer is put together. With no lateness it gets final windows alone."""
     to_the_last: bool = False
-    """Whether at the end of all input windows are final as far as any source came, see `Timeline`."""
+    passes_empty: bool = False
+    """Whether at the end of all input windows are final as far as any source came, or as any but empty ones did."""
     feed: Feed | None = None
     """What it hands to another of the steps."""
 
@@ -141,7 +142,14 @@ def _wire_estimates(
     def build(state: bytes | None) -> EstimateStep:
         # A partition of a topic may be empty, or end early: an end must still tell of the others.
         bounds = step.bounds
-        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last, ahead=ahead)
+        timeline = Timeline(
+            places,
+            bounds.window_us,
+            bounds.lateness_us,
+            to_the_last=step.to_the_last,
+            passes_empty=step.passes_empty,
+            ahead=ahead,
+        )
         made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed, step.within)
         if state is not None:
             made.restore(state)

@@ -54,6 +54,11 @@ class _Progress:
     standing: dict[int, pl.DataFrame] = field(default_factory=dict)
     """What a silent or ended partition has of windows; of final ones, what they were released with or handed back."""
 
+    @property
+    def spoke(self) -> bool:
+        """Whether there was ever anything of it."""
+        return bool(self.standing) or self.final > BEGINNING
+
 
 @dataclass(slots=True)
 class _Store:
@@ -79,15 +84,18 @@ class Timeline:
         lateness_us: int,
         *,
         to_the_last: bool = False,
+        passes_empty: bool = False,
         ahead: Iterable[str] = (),
     ) -> None:
         """`to_the_last`: when all input has ended, windows are final as far as any partition came, not as far as all.
 
-        What comes in a later run for such windows are stragglers, so this is for who can do with them. Partitions
-        `ahead` are beyond the time of the others by design: they are waited for, and nothing is final by them alone.
+        `passes_empty`: not as far as partitions that ended without a row. What comes in a later run for such windows
+        are stragglers, so both are for who can do with them. Partitions `ahead` are beyond the time of the others by
+        design: they are waited for, and nothing is final by them alone.
         """
         self.window_us = window_us
         self._to_the_last = to_the_last
+        self._passes_empty = passes_empty
         self._lateness = lateness_us
         self._progress = {name: _Progress() for name in partitions}
         self._ahead = frozenset(ahead)
@@ -185,7 +193,8 @@ class Timeline:
             return BEGINNING
         # Whichever of several streams ends last, the outcome is the same.
         furthest = max if self._to_the_last else min
-        return max(furthest(_reached(p, stage) for p in parts) for parts in streams.values())
+        told = ([_reached(p, stage) for p in parts if p.spoke or not self._passes_empty] for parts in streams.values())
+        return max((furthest(reached) for reached in told if reached), default=BEGINNING)
 
     def _release(self) -> list[Release]:
         due: list[tuple[int, int, Stage, int]] = []

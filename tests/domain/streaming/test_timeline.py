@@ -272,6 +272,18 @@ def test_an_end_can_go_as_far_as_the_partition_that_came_furthest():
     assert [part.rows() for part in stragglers] == [[(10, "x/2", 1)]]
 
 
+def test_an_empty_partition_keeps_nobody_back_at_an_end():
+    """What the other one has closed is final; one that has a row of an open window is waited for in the next run."""
+    told = frame("0", [0, WINDOW], 1)
+    closed = Closed(2 * WINDOW, 2 * WINDOW, told.clear(), told)
+    for second, final in ((told.clear(), [0, WINDOW]), (frame("1", [0], 1), [])):
+        timeline = Timeline(["topic/0", "topic/1"], WINDOW, 0, passes_empty=True)
+        timeline.advance("topic/0", closed)
+        timeline.ended("topic/0", told.clear())
+        releases, _ = timeline.ended("topic/1", second)
+        assert [release.window_start for release in releases if release.stage == "final"] == final
+
+
 def test_a_partition_behind_at_an_end_does_not_take_back_what_was_told():
     """A window told at the end comes on time when all are past it, with the late rows that the end told of."""
     timeline = Timeline("ab", WINDOW, LATENESS)

@@ -150,7 +150,14 @@ class FloorFlow:
         ahead = [fed] if fed else []
         places = [name for source in step.sources for name in self._inputs[source].places] + ahead
         bounds = step.bounds
-        timeline = Timeline(places, bounds.window_us, bounds.lateness_us, to_the_last=step.to_the_last, ahead=ahead)
+        timeline = Timeline(
+            places,
+            bounds.window_us,
+            bounds.lateness_us,
+            to_the_last=step.to_the_last,
+            passes_empty=step.passes_empty,
+            ahead=ahead,
+        )
         return EstimateStep(timeline, step.estimator(), StepState(self._parts), step.feed, step.within)
 
     def read(self, lane: Lane, messages: Sequence[bytes]) -> None:
