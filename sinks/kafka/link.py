@@ -27,6 +27,18 @@ _DENIED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATI
 _WRONG_LOGIN = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001 public constants
 
 
+class _Fatal(logging.Handler):
+    """Keeps what the client logs of a fatal error, as the exception that tells of it can be lost inside a poll."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.CRITICAL)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.text = record.getMessage()
+
+
 class _Client(Protocol):
     def poll(self, timeout: float = ...) -> Any: ...
     def list_topics(self, topic: str = ..., timeout: float = ...) -> Any: ...
@@ -43,10 +55,19 @@ class Link:
         self._down_since: float | None = None
         self._last = "no answer"
         self._refused: str | None = None
+        self._fatal = _Fatal()
+        self._log = logging.Logger(_CLIENT_LOG.name)  # noqa: LOG001 - this client's own, which must go when it does
+        self._log.parent = _CLIENT_LOG
+        self._log.addHandler(self._fatal)
 
     def config(self) -> dict[str, Any]:
         """Configuration of a client that reports to this link."""
-        return {**self._connection.config(), "error_cb": self.on_error, "logger": _CLIENT_LOG}
+        return {**self._connection.config(), "error_cb": self.on_error, "logger": self._log}
+
+    @property
+    def fatal(self) -> str:
+        """What the client said of a fatal error; empty where there was none."""
+        return self._fatal.text
 
     @property
     def down(self) -> bool:

@@ -25,7 +25,7 @@ from sinks.kafka import scan
 from sinks.kafka.connection import KafkaConnection
 from sinks.kafka.events import Event, events
 from sinks.kafka.link import Link
-from sinks.kafka.refusals import fenced, is_final, kafka_error, refusal
+from sinks.kafka.refusals import fenced, is_final, kafka_error, named_in, refusal
 
 Token = tuple[int, int, tuple[tuple[str, int, int], ...], tuple[str, ...]]
 """Format, sequence number, end offset per topic and partition, ids that are out but have not come again."""
@@ -102,6 +102,8 @@ class _Outbox:
             except _FAILURES as failure:
                 told = kafka_error(failure)
                 error = told if _is_vague(error) else error
+        if _is_vague(error) and self.link.fatal:
+            error = named_in(self.link.fatal)
         return self.failed or (error, self.topics)
 
     def topics_of(self, sent: list[Event]) -> set[str]:

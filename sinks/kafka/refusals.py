@@ -48,6 +48,12 @@ def kafka_error(failure: BaseException) -> KafkaError:
     raise failure
 
 
+def named_in(text: str) -> KafkaError:
+    """The fatal error that a client's own words are about."""
+    codes = (code for code in _FIXES if KafkaError(code).str() in text)
+    return KafkaError(next(codes, KafkaError._FATAL), text, fatal=True)  # noqa: SLF001 public constant
+
+
 def is_final(error: KafkaError) -> bool:
     """Whether trying again is pointless."""
     return error.code() in _FIXES
