@@ -174,10 +174,15 @@ def demand_fields(contract: Contract) -> None:
 
 
 def demand_streams(settings: Settings) -> None:
-    """Raise SettingsError where capacity should be aligned with demand and no source tells of robots."""
+    """Raise SettingsError where capacity should be aligned with demand and no source tells of what that needs."""
     told = {source.contract.partition("@")[0] for source in settings.sources.values()}
     if settings.alignment is not None and ROBOT_STATE not in told:
         raise SettingsError(
             f"[alignment] is set, but no source has the contract {ROBOT_STATE}",
             fix=f"add a source of {ROBOT_STATE}, or remove the section",
+        )
+    if settings.alignment is not None and settings.alignment.work and not told.intersection(SALES):
+        raise SettingsError(
+            f"alignment.work turns demand into work, but no source has a contract of demand: {', '.join(SALES)}",
+            fix="add a source of one of them, or remove the rules",
         )

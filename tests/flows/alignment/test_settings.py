@@ -12,6 +12,7 @@ from flows.settings import load
 from schemas.errors import SettingsError
 
 SOURCE = '[sources.robots]\nkind = "files"\ncontract = "robot.state@1"\npath = "robots.jsonl"\n'
+ORDERS = SOURCE.replace("robots]", "orders]").replace("robot.state@1", "demand.line@1")
 
 
 def written(folder: Path, text: str) -> Path:
@@ -51,7 +52,7 @@ def test_what_the_section_says_is_wrong(tmp_path, section, words):
 )
 def test_what_contradicts_itself_is_told_before_the_run(tmp_path, section, words):
     """By the run and by the doctor alike, with the fix."""
-    settings = load(written(tmp_path, f"{SOURCE}\n[alignment]\n{section}\n"), {})
+    settings = load(written(tmp_path, f"{SOURCE}{ORDERS}\n[alignment]\n{section}\n"), {})
     with pytest.raises(SettingsError) as caught:
         run(settings)
     assert words in caught.value.what
@@ -65,6 +66,14 @@ def test_alignment_needs_robots(tmp_path):
     text = SOURCE.replace("robot.state@1", "task@1") + "[alignment]\n"
     with pytest.raises(SettingsError, match=r"no source has the contract robot\.state"):
         run(load(written(tmp_path, text), {}))
+
+
+def test_rules_need_demand(tmp_path):
+    """Rules that no stream would ever meet are no silence either, for the run and the doctor."""
+    settings = load(written(tmp_path, f'{SOURCE}[alignment]\n[[alignment.work]]\nzone = "z"\nunits = 1\n'), {})
+    with pytest.raises(SettingsError, match="no source has a contract of demand"):
+        run(settings)
+    assert "no source has a contract of demand" in {f.check: f.found for f in examine(settings)}["alignment"]
 
 
 def test_robots_need_alignment(tmp_path):
