@@ -15,6 +15,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +50,13 @@ class TwinSite:
 
     def __init__(self, seed: int) -> None:
         self.name = f"twin {seed}"
-        kinds = ((85, 0.5, "lognormal"), (100, 0.8, "gamma"), (150, 0.6, "lognormal"))
+        kinds: tuple[tuple[int, float, Literal["lognormal", "gamma"]], ...] = (
+            (85, 0.5, "lognormal"),
+            (100, 0.8, "gamma"),
+            (150, 0.6, "lognormal"),
+        )
         zones = tuple(
-            Zone(self.name, f"{place:02d}-{mean}s", 1_900 / mean, mean, cv, law)  # type: ignore[arg-type]
+            Zone(self.name, f"{place:02d}-{mean}s", 1_900 / mean, mean, cv, law)
             for place in range(30)
             for mean, cv, law in [kinds[place % 3]]
         )
