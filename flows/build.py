@@ -17,7 +17,7 @@ from flows.alignment.streams import DEMAND_PLACE
 from flows.estimators import Estimator, Rows
 from flows.feed import Feed
 from flows.kinds import ALIGNMENT, STOCK, Kind, demand_fields, demand_streams, kind_of
-from flows.progress import Told, Watched
+from flows.progress import Extent, Told, Watched
 from flows.recovery import PARTS, Run
 from flows.settings import FileSource as FileSettings
 from flows.settings import Settings
@@ -170,12 +170,18 @@ def _source(
     chosen = settings.sources[name]
     if isinstance(chosen, FileSettings):
         source = FileSource(FileSourceOptions(name, chosen.path, chosen.follow, run.started_us), valves)
-        watched = source if told is None or chosen.follow else Watched(name, chosen.path, source, told)
+        if told is None or chosen.follow:
+            return source, (PARTITION,), lambda _: PARTITION
+        files = Extent(chosen.path)
+        watched = Watched(name, source, lambda _, position: files.at(position), "bytes", told)
         return watched, (PARTITION,), lambda _: PARTITION
     from flows import kafka  # noqa: PLC0415 - loads a client that a flow over files need not wait for
 
     topic = kafka.source(name, chosen, settings, valves)
-    return topic, tuple(topic.list_parts()), lambda raw: raw.partition
+    parts = tuple(topic.list_parts())
+    if told is None or not chosen.stop_at_end:
+        return topic, parts, lambda raw: raw.partition
+    return Watched(name, topic, topic.extent, "messages", told), parts, lambda raw: raw.partition
 
 
 def _sinks(settings: Settings, run: Run, gates: Iterable[Registered]) -> dict[str, Sink[tuple[str, Rows]]]:

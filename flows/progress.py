@@ -1,4 +1,4 @@
-"""How far a run has come through its files, read off the snapshots that its sources give to the engine anyway.
+"""How far a run has come through inputs that end, read off the snapshots that its sources give to the engine anyway.
 
 Nothing on the hot path looks at it: a snapshot is taken once per epoch, and the files are only measured anew when one
 appears that was not there before.
@@ -12,6 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import polars as pl
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -19,8 +20,17 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from flows.sources.files import Position
 from schemas.batch import RawBatch
 
-Told = Callable[[str, int, int], None]
-"""Takes the name of a source, bytes read of its files, and bytes of all of them."""
+Unit = Literal["bytes", "messages"]
+
+Told = Callable[[str, int, int, Unit], None]
+"""Takes the name of a source, how much of it is read, how much there is to read, and what both are counted in."""
+
+S = TypeVar("S")
+Measure = Callable[[str, S], tuple[int, int]]
+"""How much of a partition is read at a snapshot of it, and how much there is.
+
+It may raise OSError, KeyError or PolarsError: what is wrong with an input is for its source to report.
+"""
 
 _EVERY_S = 0.5
 
@@ -52,37 +62,44 @@ def _rows(path: Path, _: int) -> int:
     return int(pl.scan_parquet(path).select(pl.len()).collect().item())
 
 
-class Watched(FixedPartitionedSource[RawBatch, Position]):
-    """A file source that also tells how far it has come, twice a second at most; reads and resumes as without."""
+class Watched(FixedPartitionedSource[RawBatch, S]):
+    """A source that also tells how far it has come, twice a second at most; reads and resumes as without."""
 
-    def __init__(self, name: str, path: Path, source: FixedPartitionedSource[RawBatch, Position], told: Told) -> None:
+    def __init__(
+        self, name: str, source: FixedPartitionedSource[RawBatch, S], measure: Measure[S], unit: Unit, told: Told
+    ) -> None:
         self._source = source
-        self._extent = Extent(path)
+        self._measure = measure
         self._name = name
+        self._unit: Unit = unit
         self._told = told
+        self._reached: dict[str, tuple[int, int]] = {}
         self._next = 0.0
 
     def list_parts(self) -> list[str]:
         """As the source has them."""
         return self._source.list_parts()
 
-    def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> WatchedPart:
+    def build_part(self, step_id: str, for_part: str, resume_state: S | None) -> WatchedPart[S]:
         """The source's own, watched."""
-        return WatchedPart(self._source.build_part(step_id, for_part, resume_state), self.tell)
+        part = self._source.build_part(step_id, for_part, resume_state)
+        return WatchedPart(part, lambda snapshot: self.tell(for_part, snapshot))
 
-    def tell(self, position: Position) -> None:
-        """Tell how far a position is; files that vanish or are no Parquet are for the source to report."""
+    def tell(self, part: str, snapshot: S) -> None:
+        """Note how far a partition is, and tell of all that were heard of."""
+        with suppress(OSError, KeyError, pl.exceptions.PolarsError):
+            self._reached[part] = self._measure(part, snapshot)
         now = time.monotonic()
-        if now >= self._next:
+        if now >= self._next and self._reached:
             self._next = now + _EVERY_S
-            with suppress(OSError, KeyError, pl.exceptions.PolarsError):
-                self._told(self._name, *self._extent.at(position))
+            reached = tuple(self._reached.values())
+            self._told(self._name, sum(read for read, _ in reached), sum(total for _, total in reached), self._unit)
 
 
-class WatchedPart(StatefulSourcePartition[RawBatch, Position]):
+class WatchedPart(StatefulSourcePartition[RawBatch, S]):
     """Passes everything on, and shows each snapshot."""
 
-    def __init__(self, part: StatefulSourcePartition[RawBatch, Position], tell: Callable[[Position], None]) -> None:
+    def __init__(self, part: StatefulSourcePartition[RawBatch, S], tell: Callable[[S], None]) -> None:
         self._part = part
         self._tell = tell
 
@@ -94,11 +111,11 @@ class WatchedPart(StatefulSourcePartition[RawBatch, Position]):
         """As the part wants it."""
         return self._part.next_awake()
 
-    def snapshot(self) -> Position:
+    def snapshot(self) -> S:
         """The part's own."""
-        position = self._part.snapshot()
-        self._tell(position)
-        return position
+        snapshot = self._part.snapshot()
+        self._tell(snapshot)
+        return snapshot
 
     def close(self) -> None:
         """Let the part go."""

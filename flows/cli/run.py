@@ -17,10 +17,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(settings: SettingsFile = None) -> None:
-    """Run the throughput flow: until its files end, or until it is stopped.
+    """Run the throughput flow: until its inputs end, or until it is stopped.
 
-    How far it has come through its files is shown on standard error. Stop it with Ctrl-C or SIGTERM at any time; the
-    next start goes on exactly where it stopped.
+    How far it has come through inputs that end is shown on standard error. Stop it with Ctrl-C or SIGTERM at any time;
+    the next start goes on exactly where it stopped.
     """
     chosen = settings_from(settings)
     with run_progress() as told:

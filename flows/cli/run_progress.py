@@ -1,4 +1,4 @@
-"""Progress of a run over files: a bar per source on a terminal, a plain line every few seconds anywhere else."""
+"""Progress of a run over inputs that end: a bar per source on a terminal, plain lines every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -19,7 +18,7 @@ from rich.progress import (
 )
 
 from flows.cli.common import err
-from flows.progress import Told
+from flows.progress import Told, Unit
 
 _LINE_EVERY_S = 5.0
 _DRAW_EVERY_S = 1.0  # drawing takes some 3 ms
@@ -34,7 +33,7 @@ def run_progress() -> Iterator[Told]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        DownloadColumn(),
+        TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
@@ -47,11 +46,12 @@ def _bars(bar: Progress) -> Told:
     tasks: dict[str, TaskID] = {}
     drawn = -math.inf
 
-    def told(source: str, read: int, total: int) -> None:
+    def told(source: str, read: int, total: int, unit: Unit) -> None:
         nonlocal drawn
+        amount = _amount(read, total, unit)
         if source not in tasks:
-            tasks[source] = bar.add_task(source, total=total)
-        bar.update(tasks[source], completed=read, total=total)
+            tasks[source] = bar.add_task(source, total=total, amount=amount)
+        bar.update(tasks[source], completed=read, total=total, amount=amount)
         if time.monotonic() - drawn >= _DRAW_EVERY_S:
             bar.refresh()
             drawn = time.monotonic()
@@ -63,10 +63,17 @@ def _lines() -> Told:
     due: dict[str, float] = {}
     start = time.monotonic()
 
-    def told(source: str, read: int, total: int) -> None:
+    def told(source: str, read: int, total: int, unit: Unit) -> None:
         now = time.monotonic()
         if now >= due.setdefault(source, start + _LINE_EVERY_S):
             due[source] = now + _LINE_EVERY_S
-            err.print(f"{source}: {decimal(read)} of {decimal(total)}, {read / max(1, total):.0%}", soft_wrap=True)
+            share = f"{read / max(1, total):.0%}"
+            err.print(f"{source}: {_amount(read, total, unit)}, {share}", soft_wrap=True)
 
     return told
+
+
+def _amount(read: int, total: int, unit: Unit) -> str:
+    if unit == "bytes":
+        return f"{decimal(read)} of {decimal(total)}"
+    return f"{read:,} of {total:,} {unit}"

@@ -74,6 +74,7 @@ class KafkaSource(FixedPartitionedSource[RawBatch, int]):
         self._connection = connection
         self._options = options
         self._valves = valves
+        self._kept: dict[str, tuple[int, int]] = {}
 
     def list_parts(self) -> list[str]:
         """Partition numbers; partitions added while the flow runs are found at its next start.
@@ -91,7 +92,14 @@ class KafkaSource(FixedPartitionedSource[RawBatch, int]):
         """Read on from the snapshot, or begin where `start` says."""
         del step_id
         valve = self._valves.of(for_part)
-        return KafkaPartition(self._connection, self._options, valve, int(for_part), resume_state)
+        part = KafkaPartition(self._connection, self._options, valve, int(for_part), resume_state)
+        self._kept[for_part] = part.kept
+        return part
+
+    def extent(self, part: str, offset: int) -> tuple[int, int]:
+        """Offsets of a partition before one, and all of them, as the broker kept them when the partition was built."""
+        low, high = self._kept[part]
+        return offset - low, high - low
 
 
 class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
@@ -108,7 +116,8 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         config = {**self._link.config(), **_CONSUMER, "group.id": options.group, "on_commit": _on_commit}
         self._consumer = Consumer(config)
         self._link.partitions(self._consumer, options.topic)
-        self._next, self._end = self._begin(resume, connection.wait_s)
+        self._next, self.kept = self._begin(resume, connection.wait_s)
+        self._end = self.kept[1]
         self._consumer.assign([TopicPartition(options.topic, number, self._next)])
         self._durable = resume
         self._mirrored: int | None = None
@@ -174,7 +183,8 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         """Let the broker go."""
         self._consumer.close()
 
-    def _begin(self, resume: int | None, wait_s: float) -> tuple[int, int]:
+    def _begin(self, resume: int | None, wait_s: float) -> tuple[int, tuple[int, int]]:
+        """Where to begin, and the first offset kept and the one behind the last."""
         partition = TopicPartition(self._options.topic, self._number)
         try:
             low, high = self._consumer.get_watermark_offsets(partition, timeout=wait_s)
@@ -188,7 +198,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
                 f"{self._place}: offset {first} to read on from is beyond the end, {high}",
                 fix="the topic was deleted and made again: start a new run with a new recovery folder",
             )
-        return first, high
+        return first, (low, high)
 
     def _chosen_start(self, partition: TopicPartition, low: int, high: int, wait_s: float) -> int:
         if self._options.start == "latest":

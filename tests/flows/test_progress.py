@@ -33,10 +33,12 @@ def test_extent_of_parquet_goes_by_rows(tmp_path):
 def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
     """A file that is no Parquet, or gone, stops nothing here: the source says what is wrong with it."""
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
-    heard: list[tuple[str, int, int]] = []
+    heard: list[tuple[str, int, int, str]] = []
+    files = Extent(tmp_path)
+    told = lambda *told: heard.append(told)  # noqa: E731
+    watched = Watched("s", None, lambda _, position: files.at(position), "bytes", told)  # type: ignore[arg-type]
     for name in ("a.parquet", "gone.parquet"):
-        watched = Watched("s", tmp_path, None, lambda *told: heard.append(told))  # type: ignore[arg-type]
-        watched.tell((name, 0, 1, ()))
+        watched.tell("files", (name, 0, 1, ()))
     assert heard == []
 
 
@@ -49,12 +51,12 @@ def test_progress_rises_to_the_end_and_changes_no_result(tmp_path):
         part = messages[number * len(messages) // 4 : (number + 1) * len(messages) // 4]
         (tmp_path / "in" / f"{number}.jsonl").write_bytes(b"".join(m + b"\n" for m in part))
     total = sum(path.stat().st_size for path in (tmp_path / "in").iterdir())
-    heard: list[tuple[str, int, int]] = []
+    heard: list[tuple[str, int, int, str]] = []
     for name, hears in (("watched", lambda *told: heard.append(told)), ("alone", None)):
         (tmp_path / name).mkdir()
         run(settings_of(tmp_path / name, tmp_path / "in", every_s=0.01), hears)
-    assert {(source, all_bytes) for source, _, all_bytes in heard} == {(SOURCE, total)}
-    read = [done for _, done, _ in heard]
+    assert {(source, *rest) for source, _, *rest in heard} == {(SOURCE, total, "bytes")}
+    read = [done for _, done, *_ in heard]
     assert read == sorted(read)
     assert read[-1] > 0
     watched, alone = (tables(settings_of(tmp_path / name, tmp_path / "in")) for name in ("watched", "alone"))

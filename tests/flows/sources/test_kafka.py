@@ -6,8 +6,10 @@ import itertools
 import time
 
 import pytest
+from bytewax.inputs import StatefulSourcePartition
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 
+from flows.progress import Watched
 from flows.sources.kafka import KafkaPartition, KafkaSource, KafkaSourceOptions
 from flows.valve import Valves
 from schemas.batch import RawBatch
@@ -34,6 +36,14 @@ def drain(partition: KafkaPartition) -> list[RawBatch]:
         except StopIteration:
             return batches
     raise AssertionError("the source did not stop at its end")
+
+
+def _ended(reading: StatefulSourcePartition[RawBatch, int]) -> bool:
+    try:
+        reading.next_batch()
+    except StopIteration:
+        return True
+    return False
 
 
 def messages(batches: list[RawBatch]) -> list[bytes]:
@@ -68,6 +78,25 @@ def test_partitions_are_apart(kafka: Kafka) -> None:
         [b"p1"] * 2,
         [b"p2"] * 3,
     ]
+
+
+def test_progress_is_told_in_messages_of_all_partitions(kafka: Kafka) -> None:
+    """What is told rises from what an earlier run had read to all that the topic keeps, over its partitions."""
+    topic = kafka.topic(2)
+    for number in range(2):
+        kafka.produce(topic, [b"m"] * 4, number)
+    source = KafkaSource(kafka.connection, options(topic, stop_at_end=True), Valves(1.0))
+    heard: list[tuple[object, ...]] = []
+    watched = Watched("telemetry", source, source.extent, "messages", lambda *told: heard.append(told))
+    for number, resume in (("0", None), ("1", 3)):
+        reading = watched.build_part("in", number, resume)
+        watched.tell(number, resume or 0)
+        until(lambda reading=reading: _ended(reading))
+        watched.tell(number, reading.snapshot())
+        reading.close()
+    watched.tell("0", 4)
+    assert heard[0] == ("telemetry", 0, 4, "messages")
+    until(lambda: watched.tell("0", 4) or heard[-1] == ("telemetry", 8, 8, "messages"))
 
 
 def test_resumes_at_snapshot(kafka: Kafka) -> None:
