@@ -57,10 +57,10 @@ class Kafka:
         }
         return KafkaConnection(**{**given, **changes})
 
-    def allow(self, kind: ResourceType, name: str, operation: AclOperation) -> None:
-        """Let the user `flow` do an operation on a resource; `*` is any of its kind."""
+    def allow(self, kind: ResourceType, name: str, operation: AclOperation, user: str = "flow") -> None:
+        """Let a user do an operation on a resource; `*` is any of its kind."""
         permission = (operation, AclPermissionType.ALLOW)
-        acl = AclBinding(kind, name, ResourcePatternType.LITERAL, "User:flow", "*", *permission)
+        acl = AclBinding(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", *permission)
         self.admin.create_acls([acl])[acl].result(10)
 
     def produce(self, topic: str, values: Sequence[bytes | None], partition: int = 0) -> None:

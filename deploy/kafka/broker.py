@@ -44,8 +44,9 @@ class Broker:
     """A broker with its data in `folder`.
 
     It always has a PLAINTEXT listener (`bootstrap`) whose clients are super users. With `users` (name to
-    password) it also has a TLS listener (`bootstrap_tls`, `ca`) and a SASL listener over TLS (`bootstrap_sasl`,
-    SCRAM-SHA-512 and PLAIN), and an ACL authorizer: these users may do only what ACLs allow, except `admin`.
+    password) it also has a TLS listener (`bootstrap_tls`, `ca`), one that asks clients for a certificate of that CA
+    (`bootstrap_mutual`), a SASL listener over TLS (`bootstrap_sasl`, SCRAM-SHA-512 and PLAIN), and an ACL authorizer:
+    these users, and those of certificates, may do only what ACLs allow, except `admin`.
     """
 
     def __init__(self, folder: Path, *, port: int | None = None, users: Mapping[str, str] | None = None) -> None:
@@ -54,8 +55,8 @@ class Broker:
         self.ca = folder / "tls" / "ca.pem"
         self._log = folder / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
-        free = _free_ports(4)
-        self.ports = Ports(plain=port or free[0], controller=free[1], tls=free[2], sasl=free[3])
+        free = _free_ports(5)
+        self.ports = Ports(plain=port or free[0], controller=free[1], tls=free[2], mutual=free[3], sasl=free[4])
 
     @property
     def bootstrap(self) -> str:
@@ -66,6 +67,11 @@ class Broker:
     def bootstrap_tls(self) -> str:
         """Address of the TLS listener (only with `users`)."""
         return f"{_HOST}:{self.ports.tls}"
+
+    @property
+    def bootstrap_mutual(self) -> str:
+        """Address of the TLS listener that asks for the client's certificate (only with `users`)."""
+        return f"{_HOST}:{self.ports.mutual}"
 
     @property
     def bootstrap_sasl(self) -> str:
@@ -84,7 +90,7 @@ class Broker:
         keystore = make_certificates(self.ca.parent) if self.users else None
         properties = self.folder / "server.properties"
         properties.touch(mode=0o600)
-        properties.write_text(server_properties(self.ports, data, keystore=keystore, users=self.users))
+        properties.write_text(server_properties(self.ports, data, ca=self.ca, keystore=keystore, users=self.users))
         base = [program, *_JVM, f"-Dlog4j2.configurationFile={_LOG4J}", "-cp", classpath]
         if not (data / "meta.properties").exists():
             self._format(base, properties)

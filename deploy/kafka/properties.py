@@ -14,6 +14,7 @@ class Ports:
     plain: int
     controller: int
     tls: int
+    mutual: int
     sasl: int
 
 
@@ -39,15 +40,15 @@ _SMALL = {
 }
 
 
-def server_properties(ports: Ports, data: Path, *, keystore: Path | None, users: Mapping[str, str]) -> str:
-    """Text of `server.properties`; with `keystore` also the TLS and SASL listeners and the ACL authorizer."""
+def server_properties(ports: Ports, data: Path, *, ca: Path, keystore: Path | None, users: Mapping[str, str]) -> str:
+    """Text of `server.properties`; with `keystore` also the secured listeners and the ACL authorizer."""
     listeners = {"PLAINTEXT": ports.plain, "CONTROLLER": ports.controller}
     protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
     extra: dict[str, str] = {}
     if keystore is not None:
-        listeners |= {"TLS": ports.tls, "SASL": ports.sasl}
-        protocols |= {"TLS": "SSL", "SASL": "SASL_SSL"}
-        extra = _secure(keystore, users)
+        listeners |= {"TLS": ports.tls, "MUTUAL": ports.mutual, "SASL": ports.sasl}
+        protocols |= {"TLS": "SSL", "MUTUAL": "SSL", "SASL": "SASL_SSL"}
+        extra = _secure(ca, keystore, users)
     addresses = {name: f"{name}://127.0.0.1:{port}" for name, port in listeners.items()}
     values = {
         "process.roles": "broker,controller",
@@ -63,12 +64,17 @@ def server_properties(ports: Ports, data: Path, *, keystore: Path | None, users:
     return "".join(f"{key}={value}\n" for key, value in (values | _SMALL | extra).items())
 
 
-def _secure(keystore: Path, users: Mapping[str, str]) -> dict[str, str]:
+def _secure(ca: Path, keystore: Path, users: Mapping[str, str]) -> dict[str, str]:
     module = "org.apache.kafka.common.security"
     known = " ".join(f'user_{name}="{password}"' for name, password in users.items())
     return {
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(keystore),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(ca),
+        "listener.name.mutual.ssl.client.auth": "required",
+        # A client is known by the common name of its certificate.
+        "listener.name.mutual.ssl.principal.mapping.rules": "RULE:^CN=([^,]+).*$/$1/",
         "listener.name.sasl.sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
         "listener.name.sasl.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
         "listener.name.sasl.plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {known};",

@@ -50,6 +50,13 @@ class KafkaConnection:
             if path is not None and not path.is_file():
                 raise SettingsError(f"kafka.{name}: {path} is not a file", fix="correct the path")
 
+    @property
+    def user(self) -> str:
+        """Who the brokers take this client for, as far as is known here: a certificate's name is mapped over there."""
+        if self.username is None and self.certificate_file is not None:
+            return f"<name in {self.certificate_file.name}>"
+        return self.username or "ANONYMOUS"
+
     def config(self) -> dict[str, Any]:
         """Configuration of librdkafka that every client starts from."""
         given: dict[str, str | Path | None] = {

@@ -78,7 +78,9 @@ class Link:
         """Take a client-wide error; called by librdkafka from within a poll."""
         code = error.code()
         told, self._last = self._last, error.str()
-        if code in _WRONG_LOGIN or (code == KafkaError._SSL and not self._was_up):  # noqa: SLF001
+        # A broker that asks for a certificate in vain says so in an alert, which the client tells as a lost connection.
+        mismatch = code == KafkaError._SSL or "SSL alert" in self._last  # noqa: SLF001
+        if code in _WRONG_LOGIN or (mismatch and not self._was_up):
             self._refused = error.str()
         elif code == KafkaError._ALL_BROKERS_DOWN and self._down_since is None:  # noqa: SLF001
             self._down_since = time.monotonic()
@@ -103,7 +105,8 @@ class Link:
         if self._refused is not None:
             raise self._error(
                 f"{self._name}: Kafka at {self._connection.bootstrap} refused the connection: {self._refused}",
-                fix="correct kafka.security, mechanism, username, TAKT_KAFKA__PASSWORD and the certificate files",
+                fix="correct kafka.security, mechanism, username, TAKT_KAFKA__PASSWORD and ca_file; brokers that ask "
+                "for a certificate need certificate_file and key_file",
             )
 
     def check(self) -> None:
@@ -153,8 +156,8 @@ class Link:
 
     def denied(self, topic: str, right: str) -> TaktError:
         """The error for an operation on a topic that the brokers' ACLs do not allow."""
-        who = self._connection.username or "ANONYMOUS"
+        who = self._connection.user
         return self._error(
             f"{self._name}: user {who} is not allowed {right} on topic {topic!r}",
-            fix=f"kafka-acls.sh --add --allow-principal User:{who} --operation {right} --topic {topic}",
+            fix=f"kafka-acls.sh --add --allow-principal 'User:{who}' --operation {right} --topic {topic}",
         )

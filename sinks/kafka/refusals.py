@@ -10,12 +10,12 @@ from schemas.errors import SinkError
 from sinks.kafka.connection import KafkaConnection
 
 _MAY_WRITE = (
-    "kafka-acls.sh --add --allow-principal User:{who} --operation Write --operation Read --operation Describe "
+    "kafka-acls.sh --add --allow-principal 'User:{who}' --operation Write --operation Read --operation Describe "
     "--topic {topics}"
 )
 _FIXES = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: _MAY_WRITE,
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "kafka-acls.sh --add --allow-principal User:{who} --operation "
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "kafka-acls.sh --add --allow-principal 'User:{who}' --operation "
     "Write --operation Describe --transactional-id takt- --resource-pattern-type prefixed",
     # Whoever may write to some topic may write idempotently; this user may not write at all.
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: _MAY_WRITE,
@@ -61,7 +61,7 @@ def is_final(error: KafkaError) -> bool:
 
 def refusal(error: KafkaError, places: Iterable[str], connection: KafkaConnection) -> SinkError:
     """The error for events that were refused at `places`: topics, or a transactional id."""
-    who = connection.username or "ANONYMOUS"
+    who = connection.user
     fix = _FIXES.get(
         error.code(),
         "see that brokers and in-sync replicas are well, then start the flow again: it goes on where it stopped",

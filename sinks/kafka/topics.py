@@ -64,6 +64,6 @@ def _existing(admin: AdminClient, link: Link, connection: KafkaConnection) -> se
 def _refused(error: KafkaError, topic: str, partitions: int, connection: KafkaConnection) -> SinkError:
     return SinkError(
         f"topic {topic!r} is missing and Kafka at {connection.bootstrap} did not let user "
-        f"{connection.username or 'ANONYMOUS'} create it: {error.str()}",
+        f"{connection.user} create it: {error.str()}",
         fix=f"have it made: kafka-topics.sh --create --topic {topic} --partitions {partitions}",
     )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
 
+from deploy.kafka.certificates import client_certificate
 from flows.sources.kafka import KafkaPartition, KafkaSource, KafkaSourceOptions
 from flows.valve import Valves
 from schemas.errors import SourceError
@@ -46,6 +47,20 @@ def test_tls(kafka: Kafka) -> None:
     kafka.produce(topic, [b"a"])
     tls = KafkaConnection(bootstrap=kafka.broker.bootstrap_tls, security="ssl", ca_file=kafka.broker.ca)
     assert read(tls, topic) == [b"a"]
+
+
+def test_client_certificate(kafka: Kafka) -> None:
+    """A client is let in by its certificate, may do what its name may, and is refused without one."""
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a"])
+    kafka.allow(ResourceType.TOPIC, topic, AclOperation.READ, user="partner")
+    certificate, key = client_certificate(kafka.broker.ca.parent, "partner")
+    tls = {"bootstrap": kafka.broker.bootstrap_mutual, "security": "ssl", "ca_file": kafka.broker.ca}
+    assert read(KafkaConnection(**tls, certificate_file=certificate, key_file=key), topic) == [b"a"]
+    with pytest.raises(SourceError, match=r"user <name in client-partner.pem> is not allowed"):
+        read(KafkaConnection(**tls, certificate_file=certificate, key_file=key), kafka.topic())
+    with pytest.raises(SourceError, match="certificate_file"):
+        read(KafkaConnection(**tls, wait_s=10.0), topic)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
