@@ -69,12 +69,12 @@ def _step(wanted: float, dead_zone: float, reading: Reading, memory: Memory, gua
     return (way * step, "") if step <= guards.rate else (way * guards.rate, "rate")
 
 
-def remembered(memory: Memory, reading: Reading, robots: int, demand: float | None, integral: float) -> Memory:
+def remembered(memory: Memory, reading: Reading, robots: int, demand: float | None) -> Memory:
     """Memory after a setpoint."""
     step = robots - reading.last
     if step:
-        return Memory(demand, integral, 1 if step > 0 else -1, 1)
-    return Memory(demand, integral, memory.direction, memory.since + 1)
+        return Memory(demand, 1 if step > 0 else -1, 1)
+    return Memory(demand, memory.direction, memory.since + 1)
 
 
 def stay(reading: Reading, memory: Memory, held: Literal["unknown_rate", "unsolved"]) -> tuple[Setting, Memory]:
@@ -84,4 +84,4 @@ def stay(reading: Reading, memory: Memory, held: Literal["unknown_rate", "unsolv
     why = "how much a robot does is not known" if held == "unknown_rate" else "no course was found"
     reason = f"{robots} robots: {why}, so the {reading.last} sent last stay{bounds}."
     setting = Setting(robots, float(reading.last), 0.0, 0.0, 0.0, held, reason)
-    return setting, remembered(memory, reading, robots, memory.demand, memory.integral)
+    return setting, remembered(memory, reading, robots, memory.demand)

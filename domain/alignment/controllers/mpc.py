@@ -66,7 +66,7 @@ class MpcController:
             held=held,
             reason=reason(zone, reading, memory, config.aims, config.guards, wanted, robots, held),
         )
-        return setting, remembered(memory, reading, robots, zone.demand, 0.0)
+        return setting, remembered(memory, reading, robots, zone.demand)
 
     def _start(self, zone: Load, reading: Reading, memory: Memory) -> Start:
         """Where the course starts.

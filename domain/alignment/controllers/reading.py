@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Held = Literal["", "dead_zone", "hysteresis", "dwell", "rate", "limit", "unknown_rate", "unsolved"]
+Held = Literal["", "dead_zone", "lasting", "hysteresis", "dwell", "rate", "limit", "unknown_rate", "unsolved"]
 """What kept a setpoint from being the robots wanted, the last that did; empty when they are what was wanted."""
 
 
@@ -65,7 +65,7 @@ class Setting:
     feedback: float
     """Robots that the backlog asks for, expected at the time of effect."""
     integral: float
-    """Robots that the past error asks for."""
+    """Robots asked for because robots are seen to do less than is believed."""
     held: Held
     reason: str
     """One sentence that names the numbers."""
@@ -76,12 +76,15 @@ class Memory(msgspec.Struct, frozen=True):
 
     demand: float | None = None
     """Robots that the demand keeps busy, smoothed; None before the first reading."""
-    integral: float = 0.0
-    """Robots."""
     direction: int = 0
     """Of the last change: 1 up, -1 down, 0 none yet."""
     since: int = 0
     """Intervals since the last change."""
+    seen: float | None = None
+    """Robots that what came in kept busy as far as the backlog tells, smoothed; None where nothing tells."""
+    left: float | None = None
+    """Backlog at the last decision less the robots in force: what is left of it if nothing comes, in robot-intervals
+    and below 0 where they do more; None where nothing tells."""
 
 
 def fresh() -> Memory:

@@ -36,6 +36,7 @@ def _told(value: Any) -> str:
 _HOLDING: Final[dict[Held, str]] = {
     "": "",
     "dead_zone": ", and the {last} sent last stay while the backlog is so near to what is aimed at",
+    "lasting": ", the most that need not go again once the backlog is cleared, and the {last} sent last stay",
     "hysteresis": ", which is no further than {band:.4g} from the {last} sent last",
     "dwell": ", but it went {way} {since} intervals ago and does not turn round before {dwell}: {last} stay",
     "rate": ", but it moves by {rate} an interval at most, and {last} were sent last",

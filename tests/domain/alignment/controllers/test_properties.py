@@ -38,9 +38,10 @@ def readings(draw):
 memories = st.builds(
     Memory,
     demand=st.none() | st.floats(0, 1e9),
-    integral=st.floats(-1e9, 1e9),
     direction=st.sampled_from([-1, 0, 1]),
     since=st.integers(0, 1_000),
+    seen=st.none() | st.floats(0, 1e9),
+    left=st.none() | st.floats(-1e9, 1e9),
 )
 
 PLAIN = Reading(demand=828, backlog=14, rate=36, robots=26, pending=(), low=0, high=60)
@@ -50,7 +51,7 @@ PLAIN = Reading(demand=828, backlog=14, rate=36, robots=26, pending=(), low=0, h
 @given(reading=readings(), memory=memories)
 @example(reading=replace(PLAIN, rate=0.0), memory=Memory())
 @example(reading=replace(PLAIN, demand=0.0, backlog=0.0), memory=Memory())
-@example(reading=replace(PLAIN, backlog=1.7e308, rate=1e-300), memory=Memory(integral=-5.0))
+@example(reading=replace(PLAIN, backlog=1.7e308, rate=1e-300), memory=Memory(seen=0.0, left=-5.0))
 @example(reading=replace(PLAIN, low=7, high=7), memory=Memory(direction=1))
 @settings(max_examples=60, deadline=None)
 def test_a_setpoint_lies_within_the_limits_and_every_number_is_finite(controller, reading, memory):
@@ -58,8 +59,7 @@ def test_a_setpoint_lies_within_the_limits_and_every_number_is_finite(controller
     setting, after = controller.decide(reading, memory)
     assert reading.low <= setting.robots <= reading.high
     assert all(map(math.isfinite, (setting.wanted, setting.feed_forward, setting.feedback, setting.integral)))
-    assert math.isfinite(after.integral)
-    assert after.demand is None or math.isfinite(after.demand)
+    assert all(number is None or math.isfinite(number) for number in (after.demand, after.seen, after.left))
     assert setting.wanted == pytest.approx(setting.feed_forward + setting.feedback + setting.integral, abs=1) or (
         setting.held in {"unknown_rate", "unsolved"}
     )
