@@ -13,7 +13,7 @@ order in which moves came, and each works as far back as there are moves.
 
 from __future__ import annotations
 
-from schemas.outputs import ADJUSTMENT, STOCK_MOVE, Column, Output
+from schemas.outputs import ADJUSTMENT, ORDER_PROPOSAL, STOCK_MOVE, Column, Output
 from sinks.lake.derived import Derived
 from sinks.lake.meta import RECORDED_AT
 
@@ -142,6 +142,40 @@ _OPEN_SQL = f"""
                                   (SELECT max(booked_time) FROM main.stock_move))
 """
 
+ORDER_OPEN = Output(
+    name="order_open",
+    grain="one row per proposed order or transfer that can still be decided",
+    comment="Proposed orders and transfers that nobody has decided and no later review replaced; decide on the control "
+    "stream",
+    columns=(
+        *(column for column in ORDER_PROPOSAL.columns if column.name not in _UNDECIDED),
+        RECORDED_AT,
+    ),
+    key=("proposal",),
+)
+
+ORDER_AWAITED = Output(
+    name="order_awaited",
+    grain="one row per accepted order or transfer whose papers have not all come",
+    comment="Accepted orders and transfers that reviews count as if they were on order, until their papers come",
+    columns=(*ORDER_PROPOSAL.columns, RECORDED_AT),
+    key=("proposal",),
+)
+
+
+def _standing(output: Output, status: str) -> str:
+    """Proposals that came to a status and to none after it."""
+    settled = {"proposed": "<> 'proposed'", "accepted": "IN ('ordered', 'lapsed')"}[status]
+    return f"""
+    SELECT {", ".join(f"p.{column.name}" for column in output.columns)} FROM main.order_proposal AS p
+    ANTI JOIN (SELECT proposal FROM main.order_proposal WHERE status {settled}) AS d ON p.proposal = d.proposal
+    WHERE p.status = '{status}'
+"""
+
+
+_LATEST = """greatest((SELECT max(event_time) FROM main.replenishment),
+                                  (SELECT max(booked_time) FROM main.stock_move))"""
+
 STOCK_VIEWS = (
     Derived(NOW, _balances()),
     Derived(AS_IT_WAS, _balances(_HAPPENED.format("t")), ("t",)),
@@ -154,5 +188,7 @@ STOCK_VIEWS = (
     Derived(WITHOUT, _WITHOUT_SQL, ("the_document",)),
     Derived(HISTORY, _history_sql(), ("the_site", "the_sku", "the_location")),
     Derived(OPEN, _OPEN_SQL),
+    Derived(ORDER_OPEN, f"{_standing(ORDER_OPEN, 'proposed')} AND p.expires_at > {_LATEST}"),
+    Derived(ORDER_AWAITED, _standing(ORDER_AWAITED, "accepted")),
 )
 """Views and macros of stock."""

@@ -97,11 +97,11 @@ def ensure_schema(
 
 
 def _in_force(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
-    if ("meta", VERSION.name) not in _columns(connection):
+    newest = "SELECT version, fingerprint FROM meta.schema_version ORDER BY version DESC LIMIT 1"
+    try:
+        row = connection.execute(newest).fetchone()
+    except duckdb.CatalogException:  # a new lake; to ask for its tables first would take as long as to bind every view
         return None
-    row = connection.execute(
-        "SELECT version, fingerprint FROM meta.schema_version ORDER BY version DESC LIMIT 1"
-    ).fetchone()
     if row is None:
         return None
     if row[0] > SCHEMA_VERSION:

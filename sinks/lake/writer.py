@@ -222,8 +222,11 @@ class LakeWriter:
             )
 
     def _undo(self, token: int) -> None:
-        for name in OUTPUTS:
-            run, part = (literal(tag) for tag in self._tag)
+        # A delete from a table that has no files, as most have none, takes longer than to ask which have.
+        files = self._connection.execute("SELECT table_name, file_count FROM ducklake_table_info('lake')").fetchall()
+        filled = {name for name, count in files if count}
+        run, part = (literal(tag) for tag in self._tag)
+        for name in (name for name in OUTPUTS if name in filled):
             self._connection.execute(
                 f"DELETE FROM internal.{identifier(name)} WHERE _run = {run} AND _part = {part} AND _seq > {token}"
             )

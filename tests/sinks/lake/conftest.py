@@ -7,13 +7,22 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from sinks.lake.catalog import LakeLocation
+from sinks.lake.catalog import LakeLocation, connect
+from sinks.lake.tables import ensure_schema
+from sinks.lake.transaction import Transactions
+from sinks.lake.writer import SESSION
+
+from .frames import START
+
+CATALOGUES = ("sqlite", pytest.param("postgres", marks=pytest.mark.slow))
+"""To start a server takes seconds, so the fast part has SQLite only."""
 
 PASSWORD = "s3cret-of-the-lake"  # noqa: S105
 
@@ -59,27 +68,66 @@ def postgres() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="session")
+def nowhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LakeLocation]:
+    """Gives places for lakes on "sqlite" or "postgres" where nothing is yet."""
+
+    def place(kind: str) -> LakeLocation:
+        folder = tmp_path_factory.mktemp("new") / "lake"
+        if kind == "sqlite":
+            return LakeLocation(folder)
+        postgres, name = request.getfixturevalue("postgres"), f"lake_{uuid4().hex}"
+        _sql(postgres, f"CREATE DATABASE {name}")
+        return LakeLocation(folder, f"{postgres}/{name}")
+
+    return place
+
+
+@pytest.fixture(scope="session")
+def made_lake(nowhere: Callable[[str], LakeLocation]) -> LakeLocation:
+    """Lake on SQLite with all tables and views and no row, to be copied: to make one takes half a second."""
+    return _make(nowhere("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def made_postgres_lake(nowhere: Callable[[str], LakeLocation]) -> LakeLocation:
+    """As `made_lake`, on PostgreSQL."""
+    return _make(nowhere("postgres"))
+
+
 @pytest.fixture
-def postgres_location(postgres: str, tmp_path: Path) -> LakeLocation:
-    """New lake with a PostgreSQL catalogue."""
+def postgres_location(made_postgres_lake: LakeLocation, postgres: str, tmp_path: Path) -> LakeLocation:
+    """Lake without rows, with a PostgreSQL catalogue."""
     name = f"lake_{uuid4().hex}"
-    programs = _programs()
-    assert programs is not None
-    subprocess.run([programs / "psql", "-q", f"{postgres}/postgres", "-c", f"CREATE DATABASE {name}"], check=True)
-    return LakeLocation(tmp_path / "lake", f"{postgres}/{name}")
+    location = LakeLocation(tmp_path / "lake", f"{postgres}/{name}")
+    shutil.copytree(made_postgres_lake.folder, location.folder)
+    _sql(postgres, f"CREATE DATABASE {name} TEMPLATE {str(made_postgres_lake).rpartition('/')[2]}")
+    _sql(postgres, f"UPDATE ducklake_metadata SET value = '{location.data}/' WHERE key = 'data_path'", name)
+    return location
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def location(request: pytest.FixtureRequest, tmp_path: Path) -> LakeLocation:
-    """New lake, once on each kind of catalogue."""
-    if request.param == "sqlite":
-        return LakeLocation(tmp_path / "lake")
-    made = request.getfixturevalue("postgres_location")
+@pytest.fixture
+def sqlite_location(made_lake: LakeLocation, tmp_path: Path) -> LakeLocation:
+    """Lake without rows, with a SQLite catalogue."""
+    shutil.copytree(made_lake.folder, tmp_path / "lake")
+    return LakeLocation(tmp_path / "lake")
+
+
+@pytest.fixture(params=CATALOGUES)
+def location(request: pytest.FixtureRequest) -> LakeLocation:
+    """Lake without rows, once on each kind of catalogue."""
+    made = request.getfixturevalue(f"{request.param}_location")
     assert isinstance(made, LakeLocation)
     return made
 
 
-@pytest.fixture
-def sqlite_location(tmp_path: Path) -> LakeLocation:
-    """New lake with a SQLite catalogue."""
-    return LakeLocation(tmp_path / "lake")
+def _make(location: LakeLocation) -> LakeLocation:
+    with closing(connect(location, read_only=False, config=SESSION)) as lake:
+        Transactions(lake, location).run(lambda: ensure_schema(lake, now=START))
+    return location
+
+
+def _sql(postgres: str, statement: str, database: str = "postgres") -> None:
+    programs = _programs()
+    assert programs is not None
+    subprocess.run([programs / "psql", "-qX", f"{postgres}/{database}", "-c", statement], check=True)

@@ -28,7 +28,7 @@ writer.resume(None)
 writer.append("signal", rows_of("signal", 10))
 writer.commit()
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-writer.append("late", rows_of("late", 100_000))
+writer.append("late", rows_of("late", 5_000))
 try:
     writer.commit()
 except SinkError as error:
@@ -74,17 +74,16 @@ def test_full_disk(small_disk: Path) -> None:
     again.close()
 
 
-def test_file_too_large(tmp_path: Path) -> None:
+def test_file_too_large(sqlite_location: LakeLocation) -> None:
     """A limit on file size (quota, ulimit) is reported like a full disk."""
-    location = LakeLocation(tmp_path / "lake")
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, location.folder, Path(__file__).parent],
+        [sys.executable, "-c", LIMITED, sqlite_location.folder, Path(__file__).parent],
         capture_output=True,
         text=True,
         check=True,
     )
     assert "disk of the lake is full" in done.stdout
-    lake = connect(location, read_only=True)
+    lake = connect(sqlite_location, read_only=True)
     assert lake.execute("SELECT count(*) FROM signal").fetchone() == (10,)
     assert lake.execute("SELECT count(*) FROM late").fetchone() == (0,)
     lake.close()

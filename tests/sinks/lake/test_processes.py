@@ -101,6 +101,7 @@ def test_compaction_beside_a_flow_is_refused_on_sqlite(sqlite_location: LakeLoca
     compact(sqlite_location, now=utc_now())
 
 
+@pytest.mark.slow
 def test_compaction_beside_a_flow_on_postgres(postgres_location: LakeLocation) -> None:
     """A PostgreSQL lake may be compacted while its flow writes."""
     writer = LakeWriter(postgres_location, "run-1", "throughput", "lake-0")
@@ -153,6 +154,7 @@ def test_second_process_on_a_sqlite_lake_is_refused(sqlite_location: LakeLocatio
     prepare(sqlite_location)
 
 
+@pytest.mark.slow
 def test_two_processes_on_a_postgres_lake(postgres_location: LakeLocation) -> None:
     """A PostgreSQL catalogue takes flows of different kinds at once."""
     prepare(postgres_location)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import duckdb
 import polars as pl
@@ -14,8 +16,9 @@ from schemas.errors import RecoveryError, SinkError
 from schemas.outputs import OUTPUTS
 from sinks.lake.catalog import LakeLocation, connect
 from sinks.lake.meta import ContractRecord
-from sinks.lake.writer import UNDO_LIMIT, LakeWriter
+from sinks.lake.writer import SESSION, UNDO_LIMIT, LakeWriter
 
+from .conftest import CATALOGUES
 from .frames import rows_of
 
 
@@ -24,29 +27,38 @@ def writer_of(location: LakeLocation, run: str = "run-1", part: str = "lake-0") 
 
 
 def read(location: LakeLocation, sql: str) -> pl.DataFrame:
-    connection = connect(location, read_only=True)
-    try:
+    with closing(connect(location, read_only=True, config=SESSION)) as connection:
         return connection.execute(sql).pl()
-    finally:
-        connection.close()
+
+
+def everything(output: str) -> str:
+    columns = ", ".join(f'"{c.name}"' for c in OUTPUTS[output].columns)
+    key = ", ".join(f'"{c}"' for c in OUTPUTS[output].key)
+    return f"SELECT {columns} FROM main.{output} ORDER BY {key}"
 
 
 def stored(location: LakeLocation, output: str) -> pl.DataFrame:
-    columns = ", ".join(f'"{c.name}"' for c in OUTPUTS[output].columns)
-    key = ", ".join(f'"{c}"' for c in OUTPUTS[output].key)
-    return read(location, f"SELECT {columns} FROM main.{output} ORDER BY {key}")
+    return read(location, everything(output))
+
+
+@pytest.fixture(scope="module", params=CATALOGUES)
+def full(nowhere: Callable[[str], LakeLocation], request: pytest.FixtureRequest) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Reader of a new lake into which one epoch with rows of every output was committed."""
+    location = nowhere(request.param)
+    writer = writer_of(location)
+    writer.resume(None)
+    for output in OUTPUTS:
+        writer.append(output, rows_of(output, 9))
+    assert writer.commit() == 1
+    writer.close()
+    with closing(connect(location, read_only=True, config=SESSION)) as reader:
+        yield reader
 
 
 @pytest.mark.parametrize("output", sorted(OUTPUTS))
-def test_round_trip(location: LakeLocation, output: str) -> None:
+def test_round_trip(full: duckdb.DuckDBPyConnection, output: str) -> None:
     """What is committed is read back unchanged, in every output."""
-    frame = rows_of(output, 9)
-    writer = writer_of(location)
-    writer.resume(None)
-    writer.append(output, frame)
-    assert writer.commit() == 1
-    writer.close()
-    assert_frame_equal(stored(location, output), frame)
+    assert_frame_equal(full.execute(everything(output)).pl(), rows_of(output, 9))
 
 
 def test_empty_epoch_commits_nothing(location: LakeLocation) -> None:
@@ -246,9 +258,9 @@ def test_nul_does_not_break_filters(location: LakeLocation) -> None:
         (lambda f: f.with_columns(severity=pl.lit(None, pl.String)), r"nulls.*severity.: 2"),
     ],
 )
-def test_wrong_frames_are_refused(location: LakeLocation, change: object, words: str) -> None:
+def test_wrong_frames_are_refused(sqlite_location: LakeLocation, change: object, words: str) -> None:
     """A frame that is not of the declared schema is refused before it reaches the lake."""
-    writer = writer_of(location)
+    writer = writer_of(sqlite_location)
     writer.resume(None)
     with pytest.raises(SinkError, match=words):
         writer.append("signal", change(rows_of("signal", 2)))  # type: ignore[operator]
@@ -320,9 +332,9 @@ def test_run_and_contracts_are_noted_once(location: LakeLocation) -> None:
     assert json.loads(runs[0][2])["duckdb"] == duckdb.__version__
 
 
-def test_unknown_output(location: LakeLocation) -> None:
+def test_unknown_output(sqlite_location: LakeLocation) -> None:
     """An output nobody declared is refused."""
-    writer = writer_of(location)
+    writer = writer_of(sqlite_location)
     writer.resume(None)
     with pytest.raises(SinkError, match="no output 'nonsense'"):
         writer.append("nonsense", rows_of("signal", 1))
