@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 
@@ -15,9 +15,24 @@ def event_id(event_type: str, key: Sequence[object]) -> str:
     >>> event_id("takt.signal.v1", ["breaker_open", "telemetry/0", 7])
     '23cb0ec835722404c474eb9ed7d48900'
     """
-    parts = [event_type.encode()]
-    for value in key:
-        text = value.isoformat() if isinstance(value, datetime) else str(value)
-        data = text.encode("utf-8", "surrogatepass")
-        parts.append(b"%d:%b" % (len(data), data))
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:32]
+    return id_of_spelled(event_type, map(_spelled, key))
+
+
+def id_of_spelled(event_type: str, key: Iterable[bytes]) -> str:
+    """`event_id` of key values that are `spelled` already."""
+    return hashlib.sha256(b"".join((event_type.encode(), *key))).hexdigest()[:32]
+
+
+def spelled(values: Sequence[object]) -> list[bytes]:
+    """Values of one column as ids are made of them; each different one is written once, as rows share most of them.
+
+    Equal values must be written alike, as those of one type are (all but 0.0 and -0.0).
+    """
+    known: dict[object, bytes] = {value: _spelled(value) for value in {*values}}
+    return [*map(known.__getitem__, values)]
+
+
+def _spelled(value: object) -> bytes:
+    text = value.isoformat() if isinstance(value, datetime) else str(value)
+    data = text.encode("utf-8", "surrogatepass")
+    return b"%d:%b" % (len(data), data)

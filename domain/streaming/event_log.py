@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from domain.streaming.frames import from_bytes, to_bytes
@@ -64,4 +65,5 @@ class EventLog:
         return _Piece(rows.height, self._newest(rows), Part(to_bytes(rows)))
 
     def _newest(self, rows: pl.DataFrame) -> int:
-        return int(rows[self._time].to_physical().to_numpy().max())
+        # Not by `to_physical`: that is a query to Polars, and dearer than all else here.
+        return int(rows[self._time].to_numpy().view(np.int64).max())

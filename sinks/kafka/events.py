@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from schemas.ids import event_id
+from schemas.ids import id_of_spelled, spelled
 from schemas.outputs import Output
 
 ID_HEADER = "ce_id"
@@ -61,17 +61,18 @@ def events(output: Output, frame: pl.DataFrame, *, flow: str, writer: str) -> It
     byte_columns = [c.name for c in output.columns if c.kind == "bytes"]
     values, texts = _columns(frame)
     subjects = zip(*(frame[c].to_list() for c in output.subject), strict=True) if output.subject else repeat(())
-    keys = zip(*(texts.get(c, values[c]) for c in output.key), strict=True)
+    keys = zip(*(spelled(texts.get(c, values[c])) for c in output.key), strict=True)
+    instants: Sequence[Any] = values[time_column] if time_column else [None] * frame.height
     rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
-    for row, key, names in zip(rows, keys, subjects, strict=False):
+    for row, key, names, instant in zip(rows, keys, subjects, instants, strict=False):
         subject = "/".join(map(str, names))
-        identity = event_id(output.event_type, key)
+        identity = id_of_spelled(output.event_type, key)
         headers = [*fixed, (ID_HEADER, identity.encode()), ("traceparent", _traceparent(identity))]
         if subject:
-            headers.append(("ce_subject", _NOT_IN_ATTRIBUTES.sub("\ufffd", subject).encode()))
-        if time_column is not None:
-            headers.append(("ce_time", bytes(row[time_column]).strip(b'"')))
-        cut = _cut(row, byte_columns)
+            headers.append(("ce_subject", _attribute(subject)))
+        if instant is not None:
+            headers.append(("ce_time", bytes(instant)[1:-1]))
+        cut = _cut(row, byte_columns) if byte_columns else []
         if cut:
             headers.append((CUT_HEADER, ",".join(cut).encode()))
         yield Event(output.topic, identity, subject.encode(), _encoder.encode(row), headers)
@@ -96,6 +97,12 @@ def _columns(frame: pl.DataFrame) -> tuple[dict[str, list[Any]], dict[str, list[
         else:
             values[name] = column.to_list()
     return values, texts
+
+
+def _attribute(subject: str) -> bytes:
+    """A subject as an attribute of CloudEvents may be."""
+    # Whatever is replaced cannot be printed, and to ask for that costs next to nothing.
+    return (subject if subject.isprintable() else _NOT_IN_ATTRIBUTES.sub("\ufffd", subject)).encode()
 
 
 def _cut(row: dict[str, Any], byte_columns: list[str]) -> list[str]:
