@@ -19,7 +19,7 @@ from domain.twin.warehouse import Warehouse
 from flows.alignment.sections import Alignment
 from flows.run import run
 from flows.settings import FileSource, Settings
-from tests.flows.warehouse import settings_of, table, text_of
+from tests.flows.warehouse import settings_of, table, tables
 
 START = small().start
 DECIDED = ("alignment", "setpoint", "assignment", "reallocation", "shedding")
@@ -91,7 +91,7 @@ def worked_off(folder: Path, streams: dict[str, Iterable[Row]], **how: Any) -> S
 
 def decided(settings: Settings) -> dict[str, str]:
     """All that was decided, as text."""
-    return {name: text_of(table(settings, name)) for name in (*DECIDED, "signal")}
+    return tables(settings, (*DECIDED, "signal"))
 
 
 def at(seconds: float) -> str:
