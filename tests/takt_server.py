@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,6 @@ def main(address: str) -> None:
     """Serve commands until standard input ends; in a child, be the command."""
     for name in LOADED:
         importlib.import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()
@@ -59,11 +59,19 @@ def main(address: str) -> None:
                 server.close()
                 return _serve(connection)
             connection.close()
+            _reap()
+    _reap()
     return None
 
 
+def _reap() -> None:
+    """Wait for commands that have ended, so that their processor time counts as that of this process."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _serve(connection: socket.socket) -> None:
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _, streams, _, _ = socket.recv_fds(connection, 1, 3)
     asked = json.loads(connection.makefile("rb").readline())
     command = os.fork()
