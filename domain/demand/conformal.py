@@ -3,11 +3,16 @@
 An interval is asked for at a miss rate `a`, and a moves with each verdict (Gibbs and Candes 2021, Adaptive
 conformal inference under distribution shift, NeurIPS):
 
-    a <- clip(a + step (target - miss), narrowest, widest)
+    a <- clip(a + step (target - miss), least - reach, most)
+
+What is asked for is never below `least`: quantiles further out say little. Where a goes on below it, the variance is
+multiplied by exp(widen (least - a)) instead, or misses would stay too many where they are many at that bound: it is
+what lets misses come as often as wanted whatever the errors are. `widen` = 15 is the rate at which the variance of a
+normal grows with an interval asked for at .05 and then at .005.
 
 A verdict exists only when the interval's window has closed: the demand of h buckets is known after the h-th.
-Until then the interval waits in a queue of h places, and a does not move. The rate asked for ends at a bound, so the
-variance of the window is scaled besides, by the errors of windows that have closed (`window_scale`).
+Until then the interval waits in a queue of h places, and a does not move. The variance of the window is scaled
+besides, by the errors of windows that have closed (`window_scale`).
 
 Series are rows of arrays, so that all series of a bucket are judged at once; none depends on another.
 """
@@ -27,9 +32,11 @@ Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 _SCALE: Final = WindowScale()
-_LEVEL, _TURN, _RATIOS, _WINDOWS = range(4)
+_WIDEST: Final = 10.0
+"""The variance grows by no more than e^10 beyond the least rate."""
+_RATE, _TURN, _RATIOS, _WINDOWS = range(4)
 _ROW: Final = 4
-"""Of a row: level, place that closes next, and the windows that have closed: faded sum of ratios, faded number."""
+"""Of a row: rate, place that closes next, and the windows that have closed: faded sum of ratios, faded number."""
 _LOWER, _UPPER, _DEMAND, _MEAN, _VARIANCE = range(5)
 _OPEN: Final = 5
 _NOT_OPEN: Final = np.array([[np.nan], [np.nan], [0.0], [np.nan], [np.nan]])
@@ -38,24 +45,43 @@ _NOT_OPEN: Final = np.array([[np.nan], [np.nan], [0.0], [np.nan], [np.nan]])
 
 @dataclass(frozen=True, slots=True)
 class AdaptiveLevel:
-    """Parameters: the miss rate wanted, the step of each verdict, and the bounds of the rate asked for."""
+    """Parameters: the miss rate wanted, the step of each verdict, and the bounds of the rate asked for.
+
+    `widen`: growth of the log of the variance where the rate would go below `least`, as far as `reach` below it.
+    """
 
     target: float = 0.05
     step: float = 0.005
     least: float = 0.005
     most: float = 0.2
+    widen: float = 15.0
+    reach: float = 0.25
 
     def __post_init__(self) -> None:
         if not 0 < self.least <= self.target <= self.most < 1 or not 0 <= self.step < 1:
             raise ValueError(f"0 < least <= target <= most < 1 and 0 <= step < 1 must hold: {self}")
+        if self.widen < 0 or self.reach < 0 or self.widen * self.reach > _WIDEST:
+            raise ValueError(f"widen and reach must be 0 or more, their product {_WIDEST:g} at most: {self}")
 
-    def after(self, level: Float64, missed: Bool) -> Float64:
-        """Rates to ask for after verdicts.
+    def after(self, rate: Float64, missed: Bool) -> Float64:
+        """Rates after verdicts.
 
         >>> AdaptiveLevel().after(np.array([0.05, 0.05]), np.array([True, False])).round(5).tolist()
         [0.04525, 0.05025]
         """
-        return np.clip(level + self.step * (self.target - missed), self.least, self.most)
+        return np.clip(rate + self.step * (self.target - missed), self.least - self.reach, self.most)
+
+    def asked(self, rate: Float64) -> Float64:
+        """Miss rate to ask for."""
+        return np.maximum(rate, self.least)
+
+    def factor(self, rate: Float64) -> Float64:
+        """On the variance.
+
+        >>> AdaptiveLevel().factor(np.array([0.2, 0.005, -0.04, -0.245])).round(2).tolist()
+        [1.0, 1.0, 1.96, 42.52]
+        """
+        return np.exp(self.widen * np.maximum(self.least - rate, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +121,7 @@ class ConformalLevels:
 
     def level(self, rows: Int64) -> Float64:
         """Miss rate to ask for."""
-        level: Float64 = self._row[rows, _LEVEL]
-        return level
+        return self.model.asked(self._row[rows, _RATE])
 
     def learn(self, rows: Int64, demand: Float64) -> Verdicts:
         """A bucket's demand of each row (no row twice): adds it to open windows, judges the one that closes."""
@@ -105,8 +130,8 @@ class ConformalLevels:
         lower, upper, total, mean, variance = self._open[rows, :, place].T
         closed = ~np.isnan(upper)
         missed = closed & ((total < lower) | (total > upper))
-        level = self._row[rows, _LEVEL]
-        self._row[rows, _LEVEL] = np.where(closed, self.model.after(level, missed), level)
+        rate = self._row[rows, _RATE]
+        self._row[rows, _RATE] = np.where(closed, self.model.after(rate, missed), rate)
         known = self._row[rows, _RATIOS : _WINDOWS + 1]
         self._row[rows, _RATIOS : _WINDOWS + 1] = self.scale.after(known, total - mean, variance)
         self._open[rows, :, place] = _NOT_OPEN[:, 0]
@@ -114,12 +139,13 @@ class ConformalLevels:
         return Verdicts(closed, missed)
 
     def expect(self, rows: Int64, mean: Float64, variance: Float64) -> Float64:
-        """Note what is thought of the `horizon` buckets after the one last learned; gives the variance, scaled."""
+        """Note what is thought of the `horizon` buckets after the one last learned; gives the variance to go by."""
         place = self._last(rows)
         self._open[rows, _MEAN, place] = mean
         self._open[rows, _VARIANCE, place] = variance
         ratios, windows = self._row[rows, _RATIOS], self._row[rows, _WINDOWS]
-        return variance * self.scale.factor(ratios, windows, self.horizon)
+        factor = self.scale.factor(ratios, windows, self.horizon) * self.model.factor(self._row[rows, _RATE])
+        return variance * factor
 
     def issue(self, rows: Int64, lower: npt.ArrayLike, upper: npt.ArrayLike) -> None:
         """Intervals of the `horizon` buckets after the one last learned; bounds belong to the interval."""

@@ -12,7 +12,7 @@ from domain.demand.drift import DriftModel
 from domain.demand.promotion import PromotionModel
 from domain.demand.window_scale import WindowScale
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the same input gives other estimates."""
 
 
@@ -55,7 +55,7 @@ class DemandModel:
             f"demand@{VERSION}(bucket={self.bucket},zone={self.zone},horizon={self.horizon},"
             f"eta={self.eta:g},share={self.share:g},keep={self.keep:g},"
             f"rest_after={self.rest_after},"
-            f"level={level.target:g}/{level.step:g}/{level.least:g}/{level.most:g},"
+            f"level={level.target:g}/{level.step:g}/{level.least:g}/{level.most:g}/{level.widen:g}/{level.reach:g},"
             f"scale={scale.keep:g}/{scale.few:g}/{scale.outlier:g}/{scale.doubt:g}/{scale.most:g},"
             f"promotion={promotion.item_weight:g}/{promotion.category_weight:g}/{promotion.most:g},"
             f"cold={cold.buckets}/{cold.discount:g},"
