@@ -143,7 +143,12 @@ def _query_error(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> 
     names = [row[0] for row in connection.execute(_READABLE).fetchall()]
     wanted = missing.group(1).split(".")[-1]
     close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-    known = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
+    plain = [name for name in names if not name.endswith("_as_of")]
+    known = (
+        f"did you mean {' or '.join(close)}?"
+        if close
+        else f"known are {', '.join(plain)}; outputs also as <output>_as_of(t)"
+    )
     return TaktError(f"there is no table or view {missing.group(1)!r}", fix=known)
 
 

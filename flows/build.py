@@ -16,7 +16,7 @@ from domain.streaming.watermark import TimeBounds
 from flows.alignment.streams import DEMAND_PLACE
 from flows.estimators import Estimator, Rows
 from flows.feed import Feed
-from flows.kinds import ALIGNMENT, STOCK, Kind, demand_fields, demand_streams, kind_of
+from flows.kinds import ALIGNMENT, STOCK, Kind, contract_of, demand_fields, demand_streams, kind_of
 from flows.progress import Extent, Told, Watched
 from flows.recovery import PARTS, Run
 from flows.settings import FileSource as FileSettings
@@ -30,7 +30,6 @@ from quality.gate import Gate
 from quality.registration import Registered, register
 from schemas.batch import GatedBatch, RawBatch
 from schemas.outputs import DEMAND
-from schemas.registry import find_contract
 from sinks.lake.catalog import LakeLocation
 from sinks.lake.meta import ContractRecord
 from sinks.lake.sink import LakeSink
@@ -57,7 +56,7 @@ def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told |
 
     `told` hears how far sources that end have come.
     """
-    gates = {name: register(find_contract(s.contract, settings.contracts)) for name, s in settings.sources.items()}
+    gates = {name: register(contract_of(settings, name)) for name in settings.sources}
     inputs = [_input(name, settings, gates[name], run, audit, told) for name in settings.sources]
     findings = audit.findings(follow=settings.endless) if audit else None
     sinks = _sinks(settings, run, gates.values())

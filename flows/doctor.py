@@ -11,14 +11,13 @@ from pathlib import Path
 
 from flows.build import lake_location
 from flows.kafka import connection, inputs, topics
-from flows.kinds import demand_fields, demand_streams, kind_of
+from flows.kinds import contract_of, demand_fields, demand_streams, kind_of
 from flows.recovery import demand_private
 from flows.settings import FileSource, Settings
 from flows.stock.streams import CONTROL
 from flows.versions import versions
 from quality.registration import register
 from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError, TaktError
-from schemas.registry import find_contract
 from sinks.kafka.topics import existing_topics
 from sinks.lake.catalog import connect
 from sinks.lake.locks import running_writers
@@ -63,8 +62,8 @@ def _versions(_: Settings) -> str:
 
 
 def _contracts(settings: Settings) -> str:
-    keys = sorted({source.contract for source in settings.sources.values()})
-    in_use = [register(find_contract(key, settings.contracts)) for key in keys]
+    chosen = {contract.key: contract for contract in (contract_of(settings, name) for name in settings.sources)}
+    in_use = [register(chosen[key]) for key in sorted(chosen)]
     for name, source in settings.sources.items():
         kind_of(source.contract, name, aligned=settings.alignment is not None)
     for known in in_use:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.ingest import to_file, to_topic
+from flows.kinds import contract_of
 from flows.settings import FileSource, KafkaSource, Settings
 from schemas.errors import SettingsError
-from schemas.registry import find_contract
 
 
 def give(settings: Settings, source: str, messages: list[bytes], what: str) -> str:
@@ -18,7 +18,7 @@ def give(settings: Settings, source: str, messages: list[bytes], what: str) -> s
     """
     chosen = settings.sources[source]
     if isinstance(chosen, KafkaSource):
-        contract = find_contract(chosen.contract, settings.contracts)
+        contract = contract_of(settings, source)
         to_topic([messages], settings, chosen.topic, contract, quietly)
         return f"topic {chosen.topic}"
     path = _inbox(source, chosen, what)

@@ -20,6 +20,7 @@ from flows.stock.streams import CONTROL, SALES, STREAMS
 from schemas.contract import Contract
 from schemas.errors import ContractError, SettingsError
 from schemas.outputs import ROBOT_WINDOW, SENSOR_WINDOW, Output
+from schemas.registry import contracts
 
 STOCK: Final = "stock"
 """The step in which demand and stock meet."""
@@ -155,6 +156,16 @@ def kind_of(contract: str, source: str, *, aligned: bool) -> Kind:
     raise SettingsError(
         f"sources.{source}.contract: no flow works on {name!r}", fix=f"use one of: {', '.join(sorted(ALIGNED_KINDS))}"
     )
+
+
+def contract_of(settings: Settings, source: str) -> Contract:
+    """The contract of a source; SettingsError where there is none of this name and version."""
+    chosen, known = settings.sources[source].contract, contracts(settings.contracts)
+    if chosen not in known:
+        raise SettingsError(
+            f"sources.{source}.contract: there is no contract {chosen!r}", fix=f"use one of: {', '.join(sorted(known))}"
+        )
+    return known[chosen]
 
 
 def demand_fields(contract: Contract) -> None:

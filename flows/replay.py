@@ -15,6 +15,7 @@ from dashboards.sql import query
 from flows.build import lake_location
 from flows.giving import give, quietly
 from flows.ingest import to_file
+from flows.kinds import contract_of
 from flows.replay_ledger import Ledger
 from flows.settings import Settings
 from quality.gate import Gate
@@ -22,7 +23,6 @@ from quality.registration import register
 from schemas.batch import RawBatch
 from schemas.errors import SettingsError
 from schemas.messages import Messages
-from schemas.registry import find_contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _give(settings: Settings, source: str, messages: list[bytes], to: Path | Non
 
 
 def _passing(settings: Settings, source: str, messages: list[bytes]) -> int:
-    contract = find_contract(settings.sources[source].contract, settings.contracts)
+    contract = contract_of(settings, source)
     n = len(messages)
     now = np.full(n, int(datetime.now(UTC).timestamp() * 1e6), dtype=np.int64)
     gate = Gate(register(contract), contract.idempotency_key)

@@ -6,9 +6,11 @@ Environment variables win over the file. Nested keys are joined by two underscor
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -117,7 +119,7 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
         lines = "\n".join(f"  - {line}" for line in problems)
         raise SettingsError(
             f"settings{f' in {path}' if path else ''} are not valid:\n{lines}",
-            fix="correct the keys above; `takt doctor --help` shows where settings come from",
+            fix="correct the keys above; docs/reference/settings.md has them all",
         )
     return _rebase(settings, path.parent) if path else settings
 
@@ -164,12 +166,25 @@ def _problems(error: ValidationError, environ: Mapping[str, str]) -> list[str]:
             del place[2:3]  # the kind of the source, which is no part of the key
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = "unknown key"
+            message = f"unknown key{_near(place[-1])}"
         elif problem["type"] in {"union_tag_not_found", "union_tag_invalid"}:
             message = f"kind must be one of {problem.get('ctx', {}).get('expected_tags', _SOURCE_KINDS)}"
         origin = next((v for keys, v in variables.items() if list(keys[: len(place)]) == place), None)
         found.append(f"{'.'.join(place) or 'settings'}: {message}{f' (set by {origin})' if origin else ''}")
     return found
+
+
+def _near(key: str) -> str:
+    """A question whether the key that is most like it was meant, if any is."""
+    near = difflib.get_close_matches(key, _known_keys() - {key}, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+@cache
+def _known_keys() -> frozenset[str]:
+    """Keys of all sections."""
+    schema = Settings.model_json_schema()
+    return frozenset(key for section in (schema, *schema["$defs"].values()) for key in section.get("properties", ()))
 
 
 def _rebase(model: _M, folder: Path) -> _M:

@@ -61,14 +61,18 @@ def _bars(bar: Progress) -> Told:
 
 def _lines() -> Told:
     due: dict[str, float] = {}
+    last: dict[str, str] = {}
     start = time.monotonic()
 
     def told(source: str, read: int, total: int, unit: Unit) -> None:
         now = time.monotonic()
-        if now >= due.setdefault(source, start + _LINE_EVERY_S):
-            due[source] = now + _LINE_EVERY_S
-            share = f"{read / max(1, total):.0%}"
-            err.print(f"{source}: {_amount(read, total, unit)}, {share}", soft_wrap=True)
+        if now < due.setdefault(source, start + _LINE_EVERY_S):
+            return
+        due[source] = now + _LINE_EVERY_S
+        line = f"{source}: {_amount(read, total, unit)}, {read / max(1, total):.0%}"
+        if line != last.get(source):
+            last[source] = line
+            err.print(line, soft_wrap=True)
 
     return told
 

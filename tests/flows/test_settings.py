@@ -63,7 +63,7 @@ def test_all_problems_come_in_one_message(file):
     assert lines[0] == f"settings in {file} are not valid:"
     assert sorted(lines[1:]) == [
         "colour: unknown key",
-        "lake.foldr: unknown key",
+        "lake.foldr: unknown key; did you mean folder?",
         "sources.D e.start: Input should be 'earliest', 'latest' or 'committed'",
         "sources.D e: String should match pattern '^[a-z][a-z0-9_-]*$'",
         "sources.a.path: Field required",
@@ -78,7 +78,7 @@ def test_unknown_and_wrong_variables_are_told_by_name(file):
     """A misspelt variable is no silent default, and one that has the wrong value is named."""
     environ = {"TAKT_LAKE__FOLDR": "x", "TAKT_WORKERS": "many", "TAKT_NO_SUCH": "1", "TAKT_WORKERS__X": "1"}
     lines = refused(file, "", environ)
-    assert "lake.foldr: unknown key (set by TAKT_LAKE__FOLDR)" in lines
+    assert "lake.foldr: unknown key; did you mean folder? (set by TAKT_LAKE__FOLDR)" in lines
     assert "no_such: unknown key (set by TAKT_NO_SUCH)" in lines
     assert "workers: not a section, but set by TAKT_WORKERS__X" in lines
     assert any(line.startswith("workers: ") and line.endswith("(set by TAKT_WORKERS)") for line in lines)

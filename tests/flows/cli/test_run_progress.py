@@ -66,11 +66,11 @@ def _read(terminal: int) -> bytes:
 
 
 def test_elsewhere_there_is_a_line_every_few_seconds(monkeypatch, capsys):
-    """Off a terminal a short run says nothing, and a long one a plain line per source every five seconds."""
+    """Off a terminal a short run says nothing, and a long one a plain line every five seconds where there is news."""
     now = 0.0
     monkeypatch.setattr("flows.cli.run_progress.time.monotonic", lambda: now)
     with run_progress() as told:
-        for tick in range(120):
+        for tick in range(220):
             now = tick * 0.1
-            told("robots", tick * 1000, 200_000)
+            told("robots", min(tick * 1000, 100_000), 200_000, "bytes")
     assert capsys.readouterr().err == "robots: 50.0 kB of 200.0 kB, 25%\nrobots: 100.0 kB of 200.0 kB, 50%\n"
