@@ -1,7 +1,6 @@
-"""How far a run has come through inputs that end, read off the snapshots that its sources give to the engine anyway.
+"""How far a run has come through inputs that end: twice a second at most, the partitions are asked where they are.
 
-Nothing on the hot path looks at it: a snapshot is taken once per epoch, and the files are only measured anew when one
-appears that was not there before.
+Files are only measured anew when one appears that was not there before.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import polars as pl
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -26,8 +25,9 @@ Told = Callable[[str, int, int, Unit], None]
 """Takes the name of a source, how much of it is read, how much there is to read, and what both are counted in."""
 
 S = TypeVar("S")
+Here = TypeVar("Here", covariant=True)
 Measure = Callable[[str, S], tuple[int, int]]
-"""How much of a partition is read at a snapshot of it, and how much there is.
+"""How much of a partition is read at a position in it, and how much there is.
 
 It may raise OSError, KeyError or PolarsError: what is wrong with an input is for its source to report.
 """
@@ -62,18 +62,41 @@ def _rows(path: Path, _: int) -> int:
     return int(pl.scan_parquet(path).select(pl.len()).collect().item())
 
 
-class Watched(FixedPartitionedSource[RawBatch, S]):
-    """A source that also tells how far it has come, twice a second at most; reads and resumes as without."""
+class Placed(Protocol[Here]):
+    """A partition that knows where it is."""
 
-    def __init__(
-        self, name: str, source: FixedPartitionedSource[RawBatch, S], measure: Measure[S], unit: Unit, told: Told
-    ) -> None:
+    @property
+    def position(self) -> Here:
+        """Where it would go on."""
+
+    def next_batch(self) -> list[RawBatch]:
+        """As of any partition."""
+
+    def next_awake(self) -> datetime | None:
+        """As of any partition."""
+
+    def snapshot(self) -> Here:
+        """As of any partition."""
+
+    def close(self) -> None:
+        """As of any partition."""
+
+
+class _Source(Protocol[S]):
+    def list_parts(self) -> list[str]: ...
+    def build_part(self, step_id: str, for_part: str, resume_state: S | None) -> Placed[S]: ...
+
+
+class Watched(FixedPartitionedSource[RawBatch, S]):
+    """A source that also tells how far it has come; reads and resumes as without."""
+
+    def __init__(self, name: str, source: _Source[S], measure: Measure[S], unit: Unit, told: Told) -> None:
         self._source = source
         self._measure = measure
         self._name = name
         self._unit: Unit = unit
         self._told = told
-        self._reached: dict[str, tuple[int, int]] = {}
+        self._parts: dict[str, Placed[S]] = {}
         self._next = 0.0
 
     def list_parts(self) -> list[str]:
@@ -82,30 +105,32 @@ class Watched(FixedPartitionedSource[RawBatch, S]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: S | None) -> WatchedPart[S]:
         """The source's own, watched."""
-        part = self._source.build_part(step_id, for_part, resume_state)
-        return WatchedPart(part, lambda snapshot: self.tell(for_part, snapshot))
+        self._parts[for_part] = self._source.build_part(step_id, for_part, resume_state)
+        return WatchedPart(self._parts[for_part], self.tell)
 
-    def tell(self, part: str, snapshot: S) -> None:
-        """Note how far a partition is, and tell of all that were heard of."""
-        with suppress(OSError, KeyError, pl.exceptions.PolarsError):
-            self._reached[part] = self._measure(part, snapshot)
+    def tell(self) -> None:
+        """Tell where all partitions are, if that was not done just now."""
         now = time.monotonic()
-        if now >= self._next and self._reached:
-            self._next = now + _EVERY_S
-            reached = tuple(self._reached.values())
+        if now < self._next:
+            return
+        self._next = now + _EVERY_S
+        with suppress(OSError, KeyError, pl.exceptions.PolarsError):
+            reached = [self._measure(name, part.position) for name, part in self._parts.items()]
             self._told(self._name, sum(read for read, _ in reached), sum(total for _, total in reached), self._unit)
 
 
 class WatchedPart(StatefulSourcePartition[RawBatch, S]):
-    """Passes everything on, and shows each snapshot."""
+    """Passes everything on, and tells."""
 
-    def __init__(self, part: StatefulSourcePartition[RawBatch, S], tell: Callable[[S], None]) -> None:
+    def __init__(self, part: Placed[S], tell: Callable[[], None]) -> None:
         self._part = part
         self._tell = tell
 
     def next_batch(self) -> Iterable[RawBatch]:
         """The part's own."""
-        return self._part.next_batch()
+        batches = self._part.next_batch()
+        self._tell()
+        return batches
 
     def next_awake(self) -> datetime | None:
         """As the part wants it."""
@@ -113,9 +138,7 @@ class WatchedPart(StatefulSourcePartition[RawBatch, S]):
 
     def snapshot(self) -> S:
         """The part's own."""
-        snapshot = self._part.snapshot()
-        self._tell(snapshot)
-        return snapshot
+        return self._part.snapshot()
 
     def close(self) -> None:
         """Let the part go."""

@@ -140,6 +140,11 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def snapshot(self) -> Position:
         """Where to go on."""
         self._epochs_shut = self._epochs_shut + 1 if self._valve.reason else 0
+        return self.position
+
+    @property
+    def position(self) -> Position:
+        """Where to go on."""
         return (self._file, self._byte, self._line, tuple(sorted(self._finished)))
 
     def _names(self) -> list[str]:

@@ -179,6 +179,11 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._durable = self._next
         return self._next
 
+    @property
+    def position(self) -> int:
+        """Offset to go on from."""
+        return self._next
+
     def close(self) -> None:
         """Let the broker go."""
         self._consumer.close()

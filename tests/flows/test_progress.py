@@ -7,6 +7,8 @@ import pytest
 
 from flows.progress import Extent, Watched
 from flows.run import run
+from flows.sources.files import FileSource, FileSourceOptions
+from flows.valve import Valves
 
 from .warehouse import SOURCE, settings_of, small_day, tables
 
@@ -34,11 +36,13 @@ def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
     """A file that is no Parquet, or gone, stops nothing here: the source says what is wrong with it."""
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     heard: list[tuple[str, int, int, str]] = []
+    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, arrival_us=0), Valves(1.0))
     files = Extent(tmp_path)
-    told = lambda *told: heard.append(told)  # noqa: E731
-    watched = Watched("s", None, lambda _, position: files.at(position), "bytes", told)  # type: ignore[arg-type]
     for name in ("a.parquet", "gone.parquet"):
-        watched.tell("files", (name, 0, 1, ()))
+        told = lambda *told: heard.append(told)  # noqa: E731
+        watched = Watched("s", source, lambda _, position: files.at(position), "bytes", told)
+        watched.build_part("in", "files", (name, 0, 1, ()))
+        watched.tell()
     assert heard == []
 
 

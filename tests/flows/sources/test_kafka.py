@@ -88,15 +88,14 @@ def test_progress_is_told_in_messages_of_all_partitions(kafka: Kafka) -> None:
     source = KafkaSource(kafka.connection, options(topic, stop_at_end=True), Valves(1.0))
     heard: list[tuple[object, ...]] = []
     watched = Watched("telemetry", source, source.extent, "messages", lambda *told: heard.append(told))
-    for number, resume in (("0", None), ("1", 3)):
-        reading = watched.build_part("in", number, resume)
-        watched.tell(number, resume or 0)
-        until(lambda reading=reading: _ended(reading))
-        watched.tell(number, reading.snapshot())
-        reading.close()
-    watched.tell("0", 4)
-    assert heard[0] == ("telemetry", 0, 4, "messages")
-    until(lambda: watched.tell("0", 4) or heard[-1] == ("telemetry", 8, 8, "messages"))
+    reading = [watched.build_part("in", number, resume) for number, resume in (("0", None), ("1", 3))]
+    watched.tell()
+    assert heard == [("telemetry", 3, 8, "messages")]
+    for part in reading:
+        until(lambda part=part: _ended(part))
+    until(lambda: watched.tell() or heard[-1] == ("telemetry", 8, 8, "messages"))
+    for part in reading:
+        part.close()
 
 
 def test_resumes_at_snapshot(kafka: Kafka) -> None:
