@@ -25,7 +25,7 @@ Told = Callable[[str, int, int, Unit], None]
 """Takes the name of a source, how much of it is read, how much there is to read, and what both are counted in."""
 
 S = TypeVar("S")
-Here = TypeVar("Here", covariant=True)
+Here_co = TypeVar("Here_co", covariant=True)
 Measure = Callable[[str, S], tuple[int, int]]
 """How much of a partition is read at a position in it, and how much there is.
 
@@ -62,11 +62,11 @@ def _rows(path: Path, _: int) -> int:
     return int(pl.scan_parquet(path).select(pl.len()).collect().item())
 
 
-class Placed(Protocol[Here]):
+class Placed(Protocol[Here_co]):
     """A partition that knows where it is."""
 
     @property
-    def position(self) -> Here:
+    def position(self) -> Here_co:
         """Where it would go on."""
 
     def next_batch(self) -> list[RawBatch]:
@@ -75,7 +75,7 @@ class Placed(Protocol[Here]):
     def next_awake(self) -> datetime | None:
         """As of any partition."""
 
-    def snapshot(self) -> Here:
+    def snapshot(self) -> Here_co:
         """As of any partition."""
 
     def close(self) -> None:
