@@ -91,6 +91,7 @@ def register(contract: Contract) -> Registered:
     compiled, one of a kind unknown to Great Expectations.
     """
     suite = make_suite(contract)
+    none = pl.DataFrame(schema={field.name: field.dtype for field in contract.fields})
     compiled: list[CompiledRule] = []
     lane: list[Expectation] = []
     columns = {contract.event_time_field}
@@ -98,7 +99,7 @@ def register(contract: Contract) -> Registered:
     for expectation in suite["expectations"]:
         code, severity = expectation["meta"]["code"], expectation["meta"]["severity"]
         try:
-            fails = _tried(compile_rule(expectation, contract), contract, code)
+            fails = _tried(compile_rule(expectation, contract), none, f"{contract.key}, rule {code}")
         except NotCompilableError as error:
             if severity == "critical" or not _runs_in_lane(expectation, contract):
                 problems.append(error.what)
@@ -143,11 +144,10 @@ def _runs_in_lane(expectation: Expectation, contract: Contract) -> bool:
     return expectation["type"] in LANE_KINDS and columns_read(expectation) <= set(contract.field_names)
 
 
-def _tried(fails: pl.Expr, contract: Contract, code: str) -> pl.Expr:
+def _tried(fails: pl.Expr, none: pl.DataFrame, where: str) -> pl.Expr:
     """Run an expression once on no rows: what Polars refuses, it refuses now and not in the middle of a stream."""
-    frame = pl.DataFrame(schema={field.name: field.dtype for field in contract.fields})
     try:
-        frame.select(fails)
+        none.select(fails)
     except pl.exceptions.PolarsError as error:
-        raise ContractError(f"{contract.key}, rule {code}: {error}", fix="correct the rule") from error
+        raise ContractError(f"{where}: {error}", fix="correct the rule") from error
     return fails

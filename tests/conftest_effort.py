@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,22 @@ settings.register_profile("takt", deadline=None)
 settings.load_profile("takt")
 
 _FAST = "not slow"
+_ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 _SHARE = 5
 _FEWEST = 10
 
 
-def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave out modules that have neither tests nor examples: to load them all takes every worker many seconds."""
-    if collection_path.suffix != ".py" or collection_path.name.startswith("test_"):
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out modules with nothing to run: to load them and what they import takes every worker many seconds.
+
+    These have neither tests nor examples, or in the fast part slow tests alone.
+    """
+    if collection_path.suffix != ".py":
         return None
-    return ">>>" not in collection_path.read_text("utf-8") or None
+    text = collection_path.read_text("utf-8")
+    if collection_path.name.startswith("test_"):
+        return (_FAST in config.option.markexpr and bool(_ALL_SLOW.search(text))) or None
+    return ">>>" not in text or None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -24,10 +26,10 @@ def test_time_charged_is_that_of_a_robot_followed(start, until):
     assert found == pytest.approx(followed(until, start, 1.0, 5.5), abs=1e-4 * until)
 
 
-def driven(minutes, *, busy_share, drain_busy=12.0, drain_idle=4.0, charge=50.0, low=21.0, high=91.0):
-    """A fleet that learned one robot, whose battery is followed second by second and told by the minute."""
-    fleet, battery, mode, rng = Fleet(WINDOW_US), 60.0, "busy", np.random.default_rng(5)
-    for minute in range(minutes):
+def driven(robot, battery, *, busy_share, drain_busy=12.0, drain_idle=4.0, charge=50.0, low=21.0, high=91.0):
+    """What a robot tells each minute whose battery, at `battery` in the beginning, is followed second by second."""
+    mode, rng = "busy", np.random.default_rng(5)
+    for minute in itertools.count(1):
         busy_us = available_us = 0
         busy_second = rng.random() < busy_share
         for _ in range(60):
@@ -40,21 +42,28 @@ def driven(minutes, *, busy_share, drain_busy=12.0, drain_idle=4.0, charge=50.0,
                 busy_us += 1_000_000 * busy_second
                 mode = "charging" if battery <= low else mode
         told = {"busy_us": busy_us, "available_us": available_us, "mode": mode, "battery": round(battery, 1)}
-        at = {"last_us": (minute + 1) * WINDOW_US}
-        fleet.learn(minute * WINDOW_US, presence(minute, told | at), work())
+        yield told | {"robot": robot, "last_us": minute * WINDOW_US}
+
+
+def learned(minutes, *robots):
+    """What a fleet expects of these robots after some minutes."""
+    fleet = Fleet(WINDOW_US)
+    for minute in range(minutes):
+        rows = map(next, robots)
+        fleet.learn(minute * WINDOW_US, presence(minute, *rows), work())
     return fleet.robots()
 
 
 def test_the_cycle_is_learned_from_readings_a_minute_apart():
     """Drain while busy, charging rate and both levels are found within 3 %, though it is busy half of the time."""
-    robots = driven(1_200, busy_share=0.5)
+    robots = learned(240, *(driven(f"r{level}", level, busy_share=0.5) for level in (25, 30, 35, 40, 45, 50)))
     for name, true in (("drain", 12.0), ("charge", 50.0), ("low", 21.0), ("high", 91.0)):
         assert robots[name][0] == pytest.approx(true, rel=0.03), name
 
 
 def test_a_robot_that_never_charges_keeps_the_usual_levels():
     """Without a charge seen the levels are the default's, and drain is what is seen."""
-    robots = driven(60, busy_share=1.0, drain_busy=9.0)
+    robots = learned(60, driven("r", 60.0, busy_share=1.0, drain_busy=9.0))
     assert (robots["low"][0], robots["high"][0]) == (20.0, 90.0)
     assert robots["drain"][0] == pytest.approx(9.0, rel=0.2)
 

@@ -29,17 +29,17 @@ def test_a_robot_is_where_its_newest_message_says():
 def test_the_rate_is_learned_from_busy_time_alone():
     """Three tasks of two units in half an hour busy are 12 units per busy hour, however long it idled."""
     busy = {"tasks": 3, "busy_us": WINDOW_US // 2}
-    robots = taught(150, busy).robots().row(0, named=True)
+    robots = taught(50, busy).robots().row(0, named=True)
     assert robots["rate"] == pytest.approx(3 * 2 * 120, rel=0.05)
 
 
 def test_robots_of_one_zone_differ_as_far_as_they_show():
     """A robot twice as fast as its zone's others is told apart; among equals, one that did nothing is as they are."""
     equal = [{"robot": f"r{i}", "tasks": 1} for i in range(6)]
-    fast = taught(200, *equal, {"robot": "fast", "tasks": 2}).robots()
+    fast = taught(80, *equal, {"robot": "fast", "tasks": 2}).robots()
     rate = dict(fast.select("robot", "rate").rows())
     assert rate["fast"] / rate["r0"] == pytest.approx(2, rel=0.1)
-    alike = taught(100, *equal, {"robot": "new", "tasks": 0, "busy_us": 0}).robots()
+    alike = taught(50, *equal, {"robot": "new", "tasks": 0, "busy_us": 0}).robots()
     rate = dict(alike.select("robot", "rate").rows())
     assert rate["new"] == pytest.approx(rate["r0"], rel=0.02)
 
@@ -47,11 +47,11 @@ def test_robots_of_one_zone_differ_as_far_as_they_show():
 @pytest.mark.parametrize("tasks", [(4, 4, 4, 4), (1, 3, 5, 9), (6,)])
 def test_a_zone_is_in_doubt_by_its_tasks_once(tasks):
     """Robots at work together are in doubt by scatter over tasks seen, be they alike, far apart or alone: not twice."""
-    robots = taught(200, *({"robot": f"r{place}", "tasks": n} for place, n in enumerate(tasks))).robots()
+    robots = taught(80, *({"robot": f"r{place}", "tasks": n} for place, n in enumerate(tasks))).robots()
     share = (robots["rate"] / robots["rate"].sum()).to_numpy()
     own, shared = robots["rate_doubt"].to_numpy(), robots["zone_doubt"].to_numpy()
     doubt = (share**2 * own).sum() + (share * np.sqrt(shared)).sum() ** 2
-    weights = 0.5 ** (np.arange(200) / 60 / 12)
+    weights = 0.5 ** (np.arange(80) / 60 / 12)
     known = sum(tasks) * weights.sum() ** 2 / (weights**2).sum()
     assert doubt == pytest.approx(robots["scatter"][0] / 2 / known, rel=0.05)
 
@@ -60,8 +60,8 @@ def test_a_robot_keeps_its_factor_when_it_changes_zone():
     """A robot that did 1.75 times what robots of its zone do, itself among them, is expected to do so in another."""
     slow = [{"robot": f"s{i}", "zone": "dock", "tasks": 1} for i in range(6)]
     quick = [{"robot": f"q{i}", "zone": "pick", "tasks": 3} for i in range(6)]
-    fleet = taught(200, *slow, *quick, {"robot": "fast", "zone": "pick", "tasks": 6})
-    fleet.learn(200 * WINDOW_US, presence(200, {"robot": "fast", "zone": "dock", "tasks": 0, "busy_us": 0}), work())
+    fleet = taught(80, *slow, *quick, {"robot": "fast", "zone": "pick", "tasks": 6})
+    fleet.learn(80 * WINDOW_US, presence(80, {"robot": "fast", "zone": "dock", "tasks": 0, "busy_us": 0}), work())
     rate = dict(fleet.robots().select("robot", "rate").rows())
     assert rate["fast"] / rate["s0"] == pytest.approx(6 / ((6 * 3 + 6) / 7), rel=0.03)
     assert rate["q1"] / rate["s0"] == pytest.approx(3, rel=0.2)
@@ -69,10 +69,10 @@ def test_a_robot_keeps_its_factor_when_it_changes_zone():
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_failures_and_repairs_are_counted(silent):
-    """Forty robots with outages of 10 minutes every 100 have an MTBF of 1.5 h and an MTTR of 1/6 h, told or silent."""
+    """Fifty robots with outages of 10 minutes every 100 have an MTBF of 1.5 h and an MTTR of 1/6 h, told or silent."""
     fleet = Fleet(WINDOW_US)
-    for minute in range(300):
-        down = [(minute + 7 * robot) % 100 >= 90 for robot in range(40)]
+    for minute in range(200):
+        down = [(minute + 2 * robot) % 100 >= 90 for robot in range(50)]
         rows = [
             {"robot": f"r{robot:02d}", "mode": mode, "available_us": available, "busy_us": available}
             for robot, broken in enumerate(down)
