@@ -99,8 +99,19 @@ CONTENDERS: dict[str, Callable[[Plant], Steer]] = {
 }
 
 
+def steps(make: Callable[[Plant], Steer]) -> list[tuple[float, int]]:
+    """Steps of demand, zones of 5 to 230 robots, that answer at once or late: each its size, and reversals after it."""
+    told = []
+    for delay in (0, 1, 2, 4):
+        for tasks in (15, 69, 240, 690):
+            for times in (0.1, 0.3, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2, 3, 4):
+                scenario = Scenario(steady((tasks, 60), (times * tasks, 300)), Plant(delay=delay, high=10_000))
+                told.append((times, reversals(play(scenario, make).setpoints[60:])))
+    return told
+
+
 def main() -> None:
-    """Print a line for each scenario and controller."""
+    """Print a line for each scenario and controller, and what becomes of steps of many sizes."""
     print(f"| scenario | {' | '.join(CONTENDERS)} |\n|---|{'---|' * len(CONTENDERS)}")
     for name, scenario in SCENARIOS.items():
         cells = []
@@ -110,6 +121,13 @@ def main() -> None:
                 f"{reversals(run.setpoints)}, {run.setpoints[-1]}, {run.backlog.max():.0f}, {run.backlog[-1]:.0f}"
             )
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    for name, make in (("ours", ours), ("ours with integral", ours_integral)):
+        sizes, turned = zip(*steps(make), strict=True)
+        print(
+            f"{name}: {len(sizes)} steps to {min(sizes):.0%} and up to {max(sizes):.0%}: most reversals {max(turned)}"
+        )
+    backlog = play(SCENARIOS["step up to double"], ours).backlog
+    print(f"what a doubled demand leaves waiting is cleared after {np.flatnonzero(backlog)[-1] - 59} intervals")
 
 
 if __name__ == "__main__":
