@@ -23,9 +23,10 @@ setup: .venv/.synced ## make the environment (the other targets do it themselves
 demo: .venv/.synced ## a simulated warehouse day through the whole pipeline; no broker, no root
 	@$(RUN) takt demo
 
+# Three workers for two processors: tests with Kafka wait for a third of their time. The order is that of tests/conftest_effort.py.
 test: .venv/.synced ## lint, types, import rules and the whole test suite
 	$(MAKE) --no-print-directory lint
-	$(RUN) pytest -n 2 --dist loadgroup
+	$(RUN) pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 fast: .venv/.synced ## the suite without its slow and Kafka tests, with a fifth of the random examples
 	$(RUN) pytest -n 2 --dist loadgroup -m 'not slow and not kafka'

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("tests.conftest_kafka", "tests.conftest_effort")
+# The last is asked first: what it puts into groups the other leaves there.
+pytest_plugins = ("tests.conftest_effort", "tests.conftest_kafka")
 
 # Workers and the many processes of the suite read bytecode of the first: without it each compiles every source anew.
 sys.dont_write_bytecode = False

@@ -1,4 +1,4 @@
-"""What is loaded to find tests, which of them go to one worker, and how many examples the fast part tries."""
+"""What is loaded to find tests, which go to one worker, which come first, and how many examples the fast part tries."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ _FAST = "not slow"
 _ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 _SHARE = 5
 _FEWEST = 10
+_LONG = ("kafka kills", "kafka", "rware")
+"""Groups that take minutes, the longest first: one that is begun late is what the other workers wait for at the end."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -34,16 +36,25 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares something or is over at once; in the fast part, try fewer examples.
+    """Keep together what shares something or is over at once; begin with what takes long; try few examples if asked to.
 
-    The whole suite tries all of them.
+    The whole suite tries all of them, the fast part fewer.
     """
     for item in items:
         if item.get_closest_marker("xdist_group") is None and (_shares(item) or not item.get_closest_marker("slow")):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=_turn)
     if _FAST in config.option.markexpr:
         for test in {id(item.obj): item.obj for item in items if isinstance(item, pytest.Function)}.values():
             _try_few(test)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Long groups, then slow tests, then the others."""
+    marked = item.get_closest_marker("xdist_group")
+    if marked is not None and marked.args[0] in _LONG:
+        return _LONG.index(marked.args[0])
+    return len(_LONG) + (item.get_closest_marker("slow") is None)
 
 
 def _shares(item: pytest.Item) -> bool:

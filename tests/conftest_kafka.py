@@ -1,6 +1,7 @@
 """One real Apache Kafka for the whole suite: tests that ask for the fixture `kafka` share it.
 
-They are marked `kafka` here and, under xdist, all run in one worker, so that one broker is enough.
+They are marked `kafka` here and, under xdist, all run in one worker, so that one broker is enough, but for kill loops:
+these are a group of their own, as they take as long as all others together.
 """
 
 from __future__ import annotations
@@ -135,4 +136,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "kafka" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)
-            item.add_marker(pytest.mark.xdist_group("kafka"))
+            if item.get_closest_marker("xdist_group") is None:
+                item.add_marker(pytest.mark.xdist_group("kafka"))
