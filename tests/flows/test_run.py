@@ -43,7 +43,7 @@ def test_other_failures_are_not_hidden(tmp_path, monkeypatch, workers):
     assert error is not None
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_a_followed_input_at_once(tmp_path, workers):
     """SIGINT ends the flow without a report; the store is free for the next start."""
     path = tmp_path / "a.jsonl"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import erf, sqrt
+from math import sqrt
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from domain.inventory.cusum import Cusum, CusumLimits
 
@@ -28,10 +29,9 @@ def _one_sided(shift: float, limits: CusumLimits, cells: int = 400) -> float:
     """Average run length of one side: Brook and Evans (1972), the sum in cells."""
     width = 2 * limits.h / (2 * cells - 1)
     at = np.arange(cells) * width
-    edge = np.vectorize(lambda x: (1 + erf(x / sqrt(2))) / 2)
     step = at[None, :] - at[:, None] + limits.k - shift
-    moves = edge(step + width / 2) - edge(step - width / 2)
-    moves[:, 0] = edge(step[:, 0] + width / 2)
+    moves = ndtr(step + width / 2) - ndtr(step - width / 2)
+    moves[:, 0] = ndtr(step[:, 0] + width / 2)
     return float(np.linalg.solve(np.eye(cells) - moves, np.ones(cells))[0])
 
 

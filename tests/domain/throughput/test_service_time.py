@@ -161,7 +161,7 @@ def test_rolling_quantiles_follow_a_doubled_load():
     rows = [
         row
         for i, s in enumerate(took)
-        for row in (("s", "z", f"t{i}", 10 * i, "started"), ("s", "z", f"t{i}", 10 * i + s, "done"))
+        for row in (("s", "z", f"t{i}", 2 * i, "started"), ("s", "z", f"t{i}", 2 * i + s, "done"))
     ]
     output = estimator(ServiceModel()).final(window_rows(rows))
     truth = float(np.quantile(rng.gamma(4, 10, 1_000_000), 0.95))

@@ -67,6 +67,12 @@ def lanes_of(streams: dict[str, Iterable[Message]] | dict[str, list[Message]]) -
     return lanes
 
 
+@cache
+def read_at_once() -> StockFlow:
+    """A run over everything that reads each lane at once, one after the other; for tests that only look at it."""
+    return whole(NOWHERE, lanes_of(complete()))
+
+
 def in_time(seed: int = 1) -> dict[str, tuple[Message, ...]]:
     """Everything that is not late."""
     return {
@@ -122,4 +128,15 @@ RESULTS = (
     "order_proposal",
     "signal",
 )
-__all__ = ["NOWHERE", "RESULTS", "complete", "identity", "in_time", "lanes_of", "shuffled", "text", "told"]
+__all__ = [
+    "NOWHERE",
+    "RESULTS",
+    "complete",
+    "identity",
+    "in_time",
+    "lanes_of",
+    "read_at_once",
+    "shuffled",
+    "text",
+    "told",
+]

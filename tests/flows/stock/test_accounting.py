@@ -7,9 +7,11 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from .lanes import NOWHERE, complete, identity, lanes_of
+from .lanes import NOWHERE, complete, identity, lanes_of, read_at_once
 from .site import site
 from .step_flow import StockFlow, whole
+
+pytestmark = pytest.mark.xdist_group("stock read at once")
 
 COUNTS = ["good", "quarantined", "late", "duplicates", "conflicts"]
 
@@ -17,7 +19,7 @@ COUNTS = ["good", "quarantined", "late", "duplicates", "conflicts"]
 @pytest.fixture(scope="module")
 def flow() -> StockFlow:
     """Everything, read at once."""
-    return whole(NOWHERE, lanes_of(complete()))
+    return read_at_once()
 
 
 def expected_refusals() -> Counter[tuple[str, str]]:

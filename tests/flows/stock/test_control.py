@@ -7,9 +7,11 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from .lanes import NOWHERE, complete, lanes_of
+from .lanes import read_at_once
 from .site import LOST, UNITS
-from .step_flow import StockFlow, whole
+from .step_flow import StockFlow
+
+pytestmark = pytest.mark.xdist_group("stock read at once")
 
 PER = {"each": 1, "dozen": 12, "l": 1000}
 PLACE = ("site", "sku", "location")
@@ -18,7 +20,7 @@ PLACE = ("site", "sku", "location")
 @pytest.fixture(scope="module")
 def flow() -> StockFlow:
     """Everything, read at once."""
-    return whole(NOWHERE, lanes_of(complete()))
+    return read_at_once()
 
 
 def statuses(flow: StockFlow, place: str) -> list[tuple[str, str | None]]:

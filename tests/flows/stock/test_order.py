@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from flows import state
 from schemas.outputs import OUTPUTS
 
-from .lanes import NOWHERE, RESULTS, complete, in_time, lanes_of, shuffled, told
+from .lanes import NOWHERE, RESULTS, complete, in_time, lanes_of, read_at_once, shuffled, told
 from .step_flow import Lane, StockFlow, whole
+
+pytestmark = pytest.mark.xdist_group("stock read at once")
 
 COUNTS = ("rows_in", "good", "quarantined", "late", "duplicates", "conflicts")
 FILLED = (*RESULTS, "late", "quarantine")
@@ -23,7 +25,7 @@ FILLED = (*RESULTS, "late", "quarantine")
 @pytest.fixture(scope="module")
 def undisturbed() -> StockFlow:
     """A run that reads each lane at once, one after the other."""
-    flow = whole(NOWHERE, lanes_of(complete()))
+    flow = read_at_once()
     assert {name for name in FILLED if flow.table(name).height == 0} == set()
     return flow
 

@@ -10,9 +10,11 @@ from itertools import accumulate
 import polars as pl
 import pytest
 
-from .lanes import NOWHERE, complete, identity, lanes_of
+from .lanes import complete, identity, lanes_of, read_at_once
 from .site import BASE, DAY_S, DEDUPE_S, HOUR_S, START, UNITS, site
-from .step_flow import SETTINGS, Lane, StockFlow, whole
+from .step_flow import SETTINGS, Lane, StockFlow
+
+pytestmark = pytest.mark.xdist_group("stock read at once")
 
 PLACES = ["site", "sku", "location"]
 
@@ -20,7 +22,7 @@ PLACES = ["site", "sku", "location"]
 @pytest.fixture(scope="module")
 def flow() -> StockFlow:
     """Everything, read at once."""
-    return whole(NOWHERE, lanes_of(complete()))
+    return read_at_once()
 
 
 def time_of(raw: bytes) -> datetime:

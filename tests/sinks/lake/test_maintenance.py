@@ -101,7 +101,7 @@ def test_writer_compacts_by_itself(sqlite_location: LakeLocation) -> None:
         compact_every=timedelta(minutes=10),
     )
     writer.resume(None)
-    for epoch in range(30):
+    for epoch in range(15):
         writer.append("signal", rows_of("signal", 1, first=epoch))
         writer.commit()
     writer.close()
@@ -109,8 +109,8 @@ def test_writer_compacts_by_itself(sqlite_location: LakeLocation) -> None:
     info = "SELECT file_count FROM ducklake_table_info('lake') WHERE table_name = 'signal'"
     files = lake.execute(info).fetchone()
     assert files is not None
-    assert files[0] < 10
-    assert lake.execute("SELECT count(*) FROM signal").fetchone() == (30,)
+    assert files[0] < 8
+    assert lake.execute("SELECT count(*) FROM signal").fetchone() == (15,)
     lake.close()
 
 
