@@ -112,7 +112,6 @@ class OpenTask:
 
 
 _STATE_SCHEMA: Final = {**OPEN_SCHEMA, "state": pl.Int64, "heard_us": pl.Int64, "passed": pl.Int64}
-_EMPTY: Final = ("requires", "depends_on")
 
 
 def state_frame(tasks: Iterable[OpenTask]) -> pl.DataFrame:
