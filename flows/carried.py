@@ -35,36 +35,58 @@ def refused(rows: pl.DataFrame, codes: pl.DataFrame, by: Sequence[str], streams:
     found = timed.join(codes, on=by, how="inner", maintain_order="left")
     if found.height == 0:
         return []
+    told = _told(found, streams).with_columns(kind=pl.lit("quarantined"), reasons=pl.concat_list("code"))
+    return [_quarantine(told), _recounted(told, "quarantined")]
+
+
+def repeated(rows: pl.DataFrame, streams: Mapping[str, Stream]) -> list[Rows]:
+    """Accounting of `rows` (sourced) that came before through another partition or source."""
+    return [_recounted(_told(rows, streams), "duplicates")] if rows.height else []
+
+
+def conflicting(rows: pl.DataFrame, streams: Mapping[str, Stream]) -> list[Rows]:
+    """Quarantine and accounting of `rows` (sourced) that came before with other content."""
+    if rows.height == 0:
+        return []
+    told = _told(rows, streams).with_columns(
+        kind=pl.lit("conflict"),
+        reasons=pl.concat_list(pl.lit("identity.conflict")),
+        detail=pl.lit(
+            "its identity was seen before with other content, in this partition or another, or in another source"
+        ),
+    )
+    return [_quarantine(told), _recounted(told, "conflicts")]
+
+
+def _told(rows: pl.DataFrame, streams: Mapping[str, Stream]) -> pl.DataFrame:
     contracts = {name: stream.contract for name, stream in streams.items()}
     hashes = {name: stream.suite_hash for name, stream in streams.items()}
-    told = found.select(
+    return rows.with_columns(
         pl.col(SOURCE).alias("source"),
         pl.col(PARTITION).alias("partition"),
         pl.col(OFFSET).alias("offset"),
         pl.col(RAW).alias("raw"),
-        pl.lit("quarantined").alias("kind"),
-        pl.concat_list("code").alias("reasons"),
         pl.lit(None, pl.String).alias("detail"),
         pl.col(SOURCE).replace_strict(contracts, return_dtype=pl.String).alias("contract"),
         pl.col(SOURCE).replace_strict(hashes, return_dtype=pl.String).alias("suite_hash"),
         pl.col(LATE).alias("late"),
     )
-    quarantine = told.select(QUARANTINE.schema.keys()).sort("source", "partition", "offset")
-    return [(QUARANTINE.name, quarantine), (ACCOUNTING.name, _recounted(told))]
 
 
-def _recounted(told: pl.DataFrame) -> pl.DataFrame:
+def _quarantine(told: pl.DataFrame) -> Rows:
+    return QUARANTINE.name, told.select(QUARANTINE.schema.keys()).sort("source", "partition", "offset")
+
+
+def _recounted(told: pl.DataFrame, into: str) -> Rows:
+    """Accounting that takes rows from the good or the late into another count."""
     late = pl.col("late").cast(pl.Int64)
-    counts = {"rows_in": pl.lit(0), "good": late - 1, "late": -late, "quarantined": pl.lit(1)}
-    rest = {"duplicates": pl.lit(0), "conflicts": pl.lit(0)}
+    nothing = dict.fromkeys(("rows_in", "quarantined", "duplicates", "conflicts"), pl.lit(0))
+    counts = nothing | {"good": late - 1, "late": -late, into: pl.lit(1)}
     unknown = {"max_event_time": pl.lit(None), "final_until": pl.lit(None)}
-    return (
-        told.with_columns(
-            first_offset="offset",
-            last_offset="offset",
-            **{name: value.cast(pl.Int64) for name, value in (counts | rest).items()},
-            **{name: value.cast(ACCOUNTING.schema[name]) for name, value in unknown.items()},
-        )
-        .select(ACCOUNTING.schema.keys())
-        .sort("source", "partition", "first_offset")
+    rows = told.with_columns(
+        first_offset="offset",
+        last_offset="offset",
+        **{name: value.cast(pl.Int64) for name, value in counts.items()},
+        **{name: value.cast(ACCOUNTING.schema[name]) for name, value in unknown.items()},
     )
+    return ACCOUNTING.name, rows.select(ACCOUNTING.schema.keys()).sort("source", "partition", "first_offset")

@@ -17,14 +17,16 @@ from schemas.errors import SettingsError
 from schemas.ids import event_id
 
 Verdict = Literal["accepted", "rejected", "completed", "failed"]
-About = Literal["adjustment", "setpoint"]
+About = Literal["proposal", "setpoint"]
 
 _KNOWN: dict[About, str] = {
-    "adjustment": "SELECT count(*) FROM adjustment WHERE {0} IN (proposal, reversal)",
-    "setpoint": "SELECT count(*) FROM setpoint WHERE setpoint = {0} AND status = 'sent'",
+    "proposal": "SELECT 'adjustment' FROM adjustment WHERE {0} IN (proposal, reversal)"
+    " UNION SELECT 'order' FROM order_proposal WHERE proposal = {0}",
+    "setpoint": "SELECT DISTINCT 'setpoint' FROM setpoint WHERE setpoint = {0} AND status = 'sent'",
 }
+"""What an id is of, as the contract says it; no row for an unknown one."""
 _UNKNOWN: dict[About, tuple[str, str]] = {
-    "adjustment": (
+    "proposal": (
         "there is no proposal, and no reversal of one, with the id {0!r}",
         "`takt proposals` lists what can be decided",
     ),
@@ -46,17 +48,20 @@ class Decision:
     by: str
     at: datetime
     comment: str | None = None
-    about: About = "adjustment"
+    about: About = "proposal"
 
-    def message(self) -> bytes:
-        """The message; the same decision of the same person at the same time is the same event."""
+    def message(self, about: str) -> bytes:
+        """The message about an adjustment, an order or a setpoint.
+
+        The same decision of the same person at the same time is the same event.
+        """
         at = self.at.astimezone(UTC)
         key = [self.proposal, self.verdict, self.by, at]
         return msgspec.json.encode(
             {
                 "event_id": event_id(_TYPE, key),
                 "proposal": self.proposal,
-                "about": self.about,
+                "about": about,
                 "decision": self.verdict,
                 "by": self.by,
                 "comment": self.comment,
@@ -72,10 +77,10 @@ def decide(settings: Settings, decision: Decision) -> str:
     """
     source = _control(settings)
     known = query(lake_location(settings), _KNOWN[decision.about].format(_literal(decision.proposal)))
-    if known.rows[0][0] == 0:
+    if not known.rows:
         problem, fix = _UNKNOWN[decision.about]
         raise SettingsError(problem.format(decision.proposal), fix=fix)
-    return give(settings, source, [decision.message()], "decision")
+    return give(settings, source, [decision.message(str(known.rows[0][0]))], "decision")
 
 
 def _control(settings: Settings) -> str:

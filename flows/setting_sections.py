@@ -154,6 +154,10 @@ class Stock(Section):
     live_series: int = Field(default=200_000, ge=1, description="forecast series kept unpacked; others are packed away")
     grace_s: NotNegative = Field(default=86_400.0, description="how long papers of a count may be late")
     expires_s: Positive = Field(default=7 * 86_400.0, description="how long a proposed adjustment may be decided upon")
+    order_hold_s: Positive = Field(
+        default=7 * 86_400.0,
+        description="how long the papers of an accepted order are waited for, and a rejected one is not proposed again",
+    )
 
     @model_validator(mode="after")
     def _holds_together(self) -> Stock:

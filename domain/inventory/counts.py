@@ -13,14 +13,20 @@ from domain.inventory.tables import KEY, Schema
 
 _KEY: Final[Schema] = dict.fromkeys(KEY, pl.String)
 
+COUNT: Final = "count"
+STATEMENT: Final = "statement"
+
 COUNT_SCHEMA: Final[Schema] = {
     "event_id": pl.String,
+    "kind": pl.String,
     **_KEY,
     "quantity": pl.Int64,
     "as_of_us": pl.Int64,
     "time_us": pl.Int64,
 }
-"""Counts: what was there at `as_of_us`, and when the count took its place in the stream."""
+"""Counts: what was there at `as_of_us`, and when the count took its place in the stream.
+
+`kind` is COUNT, or STATEMENT where another system says so: ids are a stream's own, one of each may share one."""
 
 ITEM_SCHEMA: Final[Schema] = {
     "sku": pl.String,
@@ -33,6 +39,7 @@ ITEM_SCHEMA: Final[Schema] = {
 
 RECONCILIATION_SCHEMA: Final[Schema] = {
     "event_id": pl.String,
+    "kind": pl.String,
     "stage": pl.String,
     **_KEY,
     "as_of_us": pl.Int64,
@@ -51,9 +58,10 @@ RECONCILIATION_SCHEMA: Final[Schema] = {
     "reason": pl.String,
     "evidence": pl.String,
 }
-"""A look at a count (`event_id`), `first` or `final`; (event_id, stage) is unique. `difference` is counted less book;
-`value` is what the unexplained part is worth, null without a cost; `slip` is given where the class is mis_key;
-`evidence` is a JSON object. Sorted by (looked_us, stage, as_of_us, key, event_id), final before first."""
+"""A look at a count (`event_id`, `kind`), `first` or `final`; (event_id, kind, stage) is unique. `difference` is what
+was counted less the book; `value` is what the unexplained part is worth, null without a cost; `slip` is given where the
+class is mis_key; `evidence` is a JSON object. Sorted by (looked_us, stage, as_of_us, key, event_id, kind), final first.
+"""
 
 LEAK_SCHEMA: Final[Schema] = {
     "leak": pl.String,
@@ -75,6 +83,7 @@ the limit."""
 PROPOSED_SCHEMA: Final[Schema] = {
     **_KEY,
     "event_id": pl.String,
+    "kind": pl.String,
     "quantity": pl.Int64,
     "reason": pl.String,
     "evidence": pl.String,

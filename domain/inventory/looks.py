@@ -19,7 +19,7 @@ FUTURE: Final = "reconcile.future"
 
 _HOUR_US: Final = 3_600_000_000
 _WAITING: Final = {**COUNT_SCHEMA, "first_us": pl.Int64, "final_us": pl.Int64, "first_book": pl.Int64}
-_ORDER: Final = ("looked_us", "stage", "as_of_us", *KEY, "event_id")  # "final" sorts before "first"
+_ORDER: Final = ("looked_us", "stage", "as_of_us", *KEY, "event_id", "kind")  # "final" sorts before "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Due(NamedTuple):
     """A count to be looked at now."""
 
     event_id: str
+    kind: str
     key: Key
     knowledge: Knowledge
     look: Look
@@ -69,7 +70,7 @@ class Looks:
             return [], refused.select(REFUSED_COUNT_SCHEMA.keys())
         new = _answered(new, "first_us", book)
         unknown = new.filter(~pl.col("location_known")).with_columns(code=pl.lit(UNKNOWN_LOCATION))
-        refused = pl.concat([refused, unknown.select(REFUSED_COUNT_SCHEMA.keys())]).sort("time_us", "event_id")
+        refused = pl.concat([refused, unknown.select(REFUSED_COUNT_SCHEMA.keys())]).sort("time_us", "event_id", "kind")
         new = new.filter("location_known").with_columns(first_book="on_hand")
         waiting = pl.concat([self._waiting, new.select(_WAITING.keys())])
         ready = pl.col("final_us") <= until_us
@@ -106,7 +107,7 @@ class Looks:
                 before=_less(near[i], adjustments.within(key, at - band, at, looked_us)),
                 after=_less(near[rows.height + i], adjustments.within(key, at, at + band, looked_us)),
             )
-            due.append(Due(row["event_id"], key, Knowledge(at, looked_us), look))
+            due.append(Due(row["event_id"], row["kind"], key, Knowledge(at, looked_us), look))
         return due
 
     def state(self) -> bytes:

@@ -47,14 +47,15 @@ ADJUSTMENT_SCHEMA: Final[Schema] = {
     **_KEY,
     "quantity": pl.Int64,
     "event_id": pl.String,
+    "kind": pl.String,
     "reason": pl.String,
     "evidence": pl.String,
     "expires_us": pl.Int64,
     "decision": pl.String,
     "by": pl.String,
 }
-"""What became of a proposal and when; (proposal, status) is unique. `event_id` is the count it follows from, `decision`
-the event that decided it (of one that another took the place of, that one's id), null where time did."""
+"""What became of a proposal and when; (proposal, status) is unique. `event_id` and `kind` are of the count behind it,
+`decision` is the event that decided it (of one that another took the place of, that one's id), null where time did."""
 
 ADJUST_MOVE_SCHEMA: Final[Schema] = {
     "event_id": pl.String,
@@ -69,6 +70,35 @@ ADJUST_MOVE_SCHEMA: Final[Schema] = {
 }
 """A move for the ledger, in the base unit: its document is the proposal or the reversal. A reversal `corrects` the move
 it undoes."""
+
+ORDER_SCHEMA: Final[Schema] = {
+    "proposal": pl.String,
+    "kind": pl.String,
+    "status": pl.String,
+    "time_us": pl.Int64,
+    "site": pl.String,
+    "from_site": pl.String,
+    "sku": pl.String,
+    "quantity": pl.Int64,
+    "uom": pl.String,
+    "expires_us": pl.Int64,
+    "reason": pl.String,
+    "demand_model": pl.String,
+    "decision": pl.String,
+    "by": pl.String,
+}
+"""What became of a proposed order or transfer (`kind`) and when; (proposal, status) is unique. `from_site` is null of
+an order; `decision` and `by` as of adjustments."""
+
+PAPER_SCHEMA: Final[Schema] = {
+    "kind": pl.String,
+    "site": pl.String,
+    "sku": pl.String,
+    "from_site": pl.String,
+    "quantity": pl.Int64,
+    "time_us": pl.Int64,
+}
+"""A booked move that says that something was ordered, or was sent from another site."""
 
 REFUSED_DECISION_SCHEMA: Final[Schema] = {**DECISION_SCHEMA, "code": pl.String}
 """A decision that had no effect, and why: one of `REFUSALS`."""

@@ -44,7 +44,7 @@ MOVE_TYPE: Final = "inventory.adjustment.move.v1"
 """Name the kinds of ids."""
 
 _DAY_US: Final = 86_400_000_000
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
 _STATUS: Final[dict[str, Status]] = {"accepted": "accepted", "rejected": "rejected", "expired": "expired"}
 
 
@@ -68,6 +68,7 @@ class _Proposal:
     location: str
     quantity: int
     event_id: str
+    kind: str
     reason: str
     evidence: str
     expires_us: int
@@ -127,14 +128,14 @@ class Proposals:
         )
 
     def _propose(self, row: tuple[Any, ...], output: _Output) -> None:
-        *key, count, quantity, reason, evidence, time_us = row
+        *key, count, kind, quantity, reason, evidence, time_us = row
         expires_us = time_us + self._expires_after
-        name = event_id(PROPOSAL_TYPE, [*key, count, quantity, reason, evidence, expires_us])
+        name = event_id(PROPOSAL_TYPE, [*key, count, kind, quantity, reason, evidence, expires_us])
         if name in self._known:
             return
         reversal = event_id(REVERSAL_TYPE, [name])
         site, sku, location = key
-        new = _Proposal(name, reversal, site, sku, location, quantity, count, reason, evidence, expires_us)
+        new = _Proposal(name, reversal, site, sku, location, quantity, count, kind, reason, evidence, expires_us)
         before = self._open.pop(new.key, None)
         if before:
             before.replaced = True
@@ -191,7 +192,7 @@ class Proposals:
         p.status, p.settled_us = status, time_us
         if status != "proposed":
             self._past.append((time_us, p))
-        what = (*p.key, p.quantity, p.event_id, p.reason, p.evidence, p.expires_us)
+        what = (*p.key, p.quantity, p.event_id, p.kind, p.reason, p.evidence, p.expires_us)
         output.adjustments.append((p.proposal, p.reversal, status, time_us, *what, decision, by))
 
     def _pass(self, until_us: int, output: _Output) -> None:

@@ -35,7 +35,7 @@ from domain.inventory.units import MILLI
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 
 LEAK_TYPE: Final = "inventory.leak.v1"
 """Names the kind of id that alarms have."""
@@ -111,11 +111,11 @@ class Reconciler:
         item = self._catalogue.of(due.key[1])
         verdict = self._judge.verdict(due.look, item)
         if due.look.stage == "first":
-            self._steadiness.first(due.event_id, verdict.name)
+            self._steadiness.first((due.kind, due.event_id), verdict.name)
             steady = self._steadiness.share(verdict.name)
             output.looks.append(_look_row(due, verdict, item, verdict.confidence * steady))
             return
-        self._steadiness.final(due.event_id, verdict.name)
+        self._steadiness.final((due.kind, due.event_id), verdict.name)
         row = _look_row(due, verdict, item, verdict.confidence)
         output.looks.append(row)
         leaks = self._leaks(due, verdict, item)
@@ -152,7 +152,7 @@ class Reconciler:
         reason, evidence = row[-2:]
         if leak:
             reason = f"{reason}; {_leak_sentence(leak)}"
-        return [(*due.key, due.event_id, quantity, reason, evidence, due.knowledge.looked_us)]
+        return [(*due.key, due.event_id, due.kind, quantity, reason, evidence, due.knowledge.looked_us)]
 
     def snapshot(self) -> bytes:
         """State as MessagePack of primitives and Arrow bytes."""
@@ -183,6 +183,7 @@ def _look_row(due: Due, verdict: Verdict, item: Item, confidence: float) -> Row:
     said = f"counted {units(look.counted)}, booked {units(look.book)}: {units(look.difference)}, {verdict.because}"
     return (
         due.event_id,
+        due.kind,
         look.stage,
         *due.key,
         *due.knowledge,
@@ -206,7 +207,7 @@ def _evidence(due: Due, verdict: Verdict) -> str:
     look = due.look
     sides = {"before": look.before, "after": look.after}
     found: dict[str, Any] = {
-        "count": due.event_id,
+        due.kind: due.event_id,
         "book_at_first_look": look.first_book,
         "in_transit": look.in_transit,
         "moves_near": {name: {"moves": n.moves, "net": n.net, "gross": n.gross} for name, n in sides.items()},
@@ -219,7 +220,7 @@ def _evidence(due: Due, verdict: Verdict) -> str:
 
 def _leak_row(due: Due, leak: Leak) -> Row:
     alarm = leak.alarm
-    name = event_id(LEAK_TYPE, [leak.site, leak.sku, leak.location or "", due.event_id])
+    name = event_id(LEAK_TYPE, [leak.site, leak.sku, leak.location or "", due.kind, due.event_id])
     where = (leak.site, leak.sku, leak.location)
     figures = (alarm.since_us, alarm.terms, alarm.quantity, alarm.statistic)
     return (name, *where, alarm.direction, due.event_id, *due.knowledge, *figures, _leak_sentence(leak))

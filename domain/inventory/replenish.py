@@ -81,9 +81,9 @@ REPLENISHMENT_SCHEMA: Final[Schema] = {
     "time_us": pl.Int64,
 }
 """What is recommended, one row an item, in the order given. `status` is order, enough, no_demand, no_history or
-invalid; of the last two, reorder_point to safety_stock are null, but recommended is 0. Thousandths of the base unit:
-position to recommended; `order_up_to` is null for r_Q. `safety_stock` (base units): the reorder point less the mean of
-what it covers. `proposal_id` is null where nothing is recommended."""
+invalid, and after a review also held; with no history, or invalid, reorder_point to safety_stock are null, but
+recommended is 0. Thousandths of the base unit: position to recommended; `order_up_to` is null for r_Q. `safety_stock`
+(base units): the reorder point less the mean of what it covers. `proposal_id` is null where nothing is recommended."""
 
 _LARGEST: Final = 1e12
 """Base units: beyond it thousandths are no longer exact."""
@@ -143,7 +143,7 @@ def _computed(rows: pl.DataFrame) -> pl.DataFrame:
     below = undershoot(column["review"], bucket, counted)
     covered = lead_time + below
     minimum = rows["minimum_order"].fill_null(0).to_numpy()
-    pack = _pack(rows, counted)
+    pack = packs(rows["pack"], counted)
     wanted = np.maximum(rows["economic_quantity"].fill_null(0).to_numpy(), bucket.mean * column["review"])
     quantity = order_quantity(np.ceil(np.maximum(wanted * MILLI, 1)).astype(np.int64), minimum, pack)
     point = _points(rows, lead_time, below, quantity, counted)
@@ -192,9 +192,9 @@ def _ordered(rows: pl.DataFrame, reorder: Int64, quantity: Int64, minimum: Int64
     )
 
 
-def _pack(rows: pl.DataFrame, counted: Bool) -> Int64:
+def packs(pack: pl.Series, counted: Bool) -> Int64:
     """Packs in thousandths: whole units where things are counted and no pack is known."""
-    known = rows["pack"].fill_null(0).to_numpy()
+    known = pack.fill_null(0).to_numpy()
     return np.where(known > 0, known, np.where(counted, MILLI, 1))
 
 

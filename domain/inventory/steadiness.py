@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+Count = tuple[str, str]
+"""Kind and id of a count."""
+
 _PRIOR: Final = (8, 10)  # stayed, of so many
 
 
@@ -11,16 +14,16 @@ class Steadiness:
     """Tallies by class of the first look."""
 
     def __init__(self) -> None:
-        self._open: dict[str, str] = {}
+        self._open: dict[Count, str] = {}
         self._tallies: dict[str, list[int]] = {}
 
-    def first(self, event_id: str, name: str) -> None:
+    def first(self, count: Count, name: str) -> None:
         """A count was first found to be of a class."""
-        self._open[event_id] = name
+        self._open[count] = name
 
-    def final(self, event_id: str, name: str) -> None:
+    def final(self, count: Count, name: str) -> None:
         """The same count was at last found to be of a class."""
-        first = self._open.pop(event_id, None)
+        first = self._open.pop(count, None)
         if first is None:  # another count came with the same id
             return
         tally = self._tallies.setdefault(first, [0, 0])
@@ -39,8 +42,9 @@ class Steadiness:
 
     def state(self) -> list[Any]:
         """Primitives that `take_up` makes the same of."""
-        return [self._open, self._tallies]
+        return [[[*count, name] for count, name in self._open.items()], self._tallies]
 
     def take_up(self, state: list[Any]) -> None:
         """Go on from a `state`."""
-        self._open, self._tallies = dict(state[0]), {name: list(tally) for name, tally in state[1].items()}
+        self._open = {(kind, event_id): name for kind, event_id, name in state[0]}
+        self._tallies = {name: list(tally) for name, tally in state[1].items()}

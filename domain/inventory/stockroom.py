@@ -33,6 +33,7 @@ from schemas.errors import RecoveryError
 
 STATED_SCHEMA: Final[Schema] = {
     "event_id": pl.String,
+    "kind": pl.String,
     **dict.fromkeys(KEY, pl.String),
     "quantity": pl.Int64,
     "uom": pl.String,
@@ -186,7 +187,7 @@ class Stockroom:
         place = self.ledger.known(asked)["location_known"]
         rows = stated.with_columns(quantity, own=own, known=known, fine=place & quantity.is_not_null())
         # Which count binds its SKU must not depend on the calls: in order of time, windows of later ones last.
-        rows = rows.sort(WINDOW_START, "time_us", "event_id")
+        rows = rows.sort(WINDOW_START, "time_us", "event_id", "kind")
         held = self._held(rows, postings)
         code = pl.when(rows["own"] != held).then(pl.lit(DIMENSION)).when(rows["quantity"].is_null())
         rows = rows.with_columns(code.then(pl.lit(INEXACT)).alias("code"))

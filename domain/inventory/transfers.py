@@ -3,7 +3,9 @@
 A site gives what its position has above its order-up-to level, as far as that lies on its shelves; it is given what its
 position lacks of its reorder point. Rules, in this order:
 
+0. Moves are of whole packs, none less than the minimum: what lacks is rounded up to them, what can be given down.
 1. The shortage that remains is the least there can be: every split moves min(all that can be given, all that lacks).
+   Parts of a split that are less than the minimum are left out; they are ordered from outside.
 2. What is moved costs least, where moves have costs: a transport problem per SKU, solved as a linear programme, whose
    corners are whole numbers.
 3. Few moves: at most givers and takers of a SKU, less one. The fewest are not sought: that is a packing problem.
@@ -11,7 +13,7 @@ position lacks of its reorder point. Rules, in this order:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import numpy as np
@@ -40,39 +42,71 @@ any move. Sorted by (sku, from_site, to_site)."""
 
 
 def transfers(
-    stock: pl.DataFrame, time_us: int, move_costs: Mapping[tuple[str, str], float] | None = None
+    stock: pl.DataFrame,
+    time_us: int,
+    move_costs: Mapping[tuple[str, str], float] | None = None,
+    barred: Collection[tuple[str, str, str]] = (),
 ) -> pl.DataFrame:
     """Moves in TRANSFER_SCHEMA between the sites of each SKU.
 
-    `stock` has one row per (site, sku): position, available (on hand, not allocated), reorder_point, order_up_to; all
-    Int64 thousandths. A row with a null in it takes no part. `move_costs` is the cost of one unit from a site to
-    another; a pair it lacks is never used.
+    `stock` has one row per (site, sku): position, available (on hand, not allocated), reorder_point, order_up_to, pack
+    and minimum (the same at all sites of a SKU); all Int64 thousandths. A row with a null in it takes no part.
+    `move_costs` is the cost of one unit from a site to another; a pair it lacks is never used. `barred` are SKU and
+    sites, from and to, that must not be used either.
     """
     rows = (
-        stock.drop_nulls(["position", "available", "reorder_point", "order_up_to"])
+        stock.drop_nulls(["position", "available", "reorder_point", "order_up_to", "pack", "minimum"])
         .with_columns(
             surplus=pl.min_horizontal(pl.col("position") - pl.col("order_up_to"), "available").clip(lower_bound=0),
             shortage=(pl.col("reorder_point") - pl.col("position")).clip(lower_bound=0),
         )
-        .filter((pl.col("surplus") > 0) | (pl.col("shortage") > 0))
-        .filter(((pl.col("surplus") > 0).any() & (pl.col("shortage") > 0).any()).over("sku"))
+        .with_columns(least=_packed(pl.col("minimum")))
+        .with_columns(
+            gives=pl.col("surplus") // pl.col("pack") * pl.col("pack"),
+            takes=pl.when(pl.col("shortage") > 0)
+            .then(pl.max_horizontal(_packed(pl.col("shortage")), "least"))
+            .otherwise(0),
+        )
+        .with_columns(gives=pl.when(pl.col("gives") >= pl.col("least")).then("gives").otherwise(0))
+        .filter(((pl.col("gives") > 0).any() & (pl.col("takes") > 0).any()).over("sku"))
         .sort("sku", "site")
     )
     found = []
     for (sku,), group in rows.group_by("sku", maintain_order=True):
-        givers, takers = group.filter(pl.col("surplus") > 0), group.filter(pl.col("surplus") == 0)
+        givers, takers = group.filter(pl.col("gives") > 0), group.filter(pl.col("takes") > 0)
         surplus, shortage = givers["surplus"].to_numpy(), takers["shortage"].to_numpy()
-        if move_costs is None:
-            moved = matched(surplus, shortage)
-        else:
-            pairs = [[move_costs.get((a, b), np.inf) for b in takers["site"]] for a in givers["site"]]
-            moved = transported(surplus, shortage, np.array(pairs))
+        moved = _moved(str(sku), givers, takers, move_costs, barred)
         for giver, taker in zip(*np.nonzero(moved), strict=True):
             sites = str(givers["site"][int(giver)]), str(takers["site"][int(taker)])
             found.append(
                 _row(str(sku), sites, int(moved[giver, taker]), int(surplus[giver]), int(shortage[taker]), time_us)
             )
     return pl.DataFrame(found, schema=TRANSFER_SCHEMA, orient="row")
+
+
+def _packed(amount: pl.Expr) -> pl.Expr:
+    """An amount in whole packs, rounded up."""
+    return -(-amount // pl.col("pack")) * pl.col("pack")
+
+
+def _moved(
+    sku: str,
+    givers: pl.DataFrame,
+    takers: pl.DataFrame,
+    move_costs: Mapping[tuple[str, str], float] | None,
+    barred: Collection[tuple[str, str, str]],
+) -> Int64:
+    """What each giver of a SKU moves to each taker, in whole packs and no less than the minimum."""
+    pack, least = int(givers["pack"][0]), int(givers["least"][0])
+    gives, takes = givers["gives"].to_numpy() // pack, takers["takes"].to_numpy() // pack
+    pairs = [(giver, taker) for giver in givers["site"] for taker in takers["site"]]
+    shut = np.array([(sku, *pair) in barred for pair in pairs])
+    if move_costs is None and not shut.any():
+        moved = matched(gives, takes)
+    else:
+        costs = np.array([1.0 if move_costs is None else move_costs.get(pair, np.inf) for pair in pairs])
+        moved = transported(gives, takes, np.where(shut, np.inf, costs).reshape(gives.size, takes.size))
+    return np.where(moved * pack >= least, moved * pack, 0)
 
 
 def matched(surplus: Int64, shortage: Int64) -> Int64:

@@ -43,8 +43,9 @@ _CARRIED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     PARTITION: pl.String,
     OFFSET: pl.Int64,
     RAW: pl.Binary,
+    CONTENT: pl.UInt64,
 }
-_STATE_VERSION = 3
+_STATE_VERSION = 4
 _PROBE = pl.Series(["takt", "", "robot-1/7"])
 
 
@@ -67,7 +68,7 @@ class Stream:
     bounds: TimeBounds
     dedupe_us: int
     carries: bool = False
-    """Whether rows carry VALID, PARTITION, OFFSET and RAW."""
+    """Whether rows carry VALID, PARTITION, OFFSET, RAW and CONTENT."""
     books: bool = False
     """Whether late rows are booked; such rows are carried, too."""
 
@@ -152,6 +153,7 @@ class PartitionLogic:
             pl.lit(batch.raw.partition).alias(PARTITION),
             pl.Series(OFFSET, batch.raw.offsets[at]),
             pl.Series(RAW, batch.raw.messages.take(at), pl.Binary),
+            batch.good[CONTENT],
         ).select(self._stream.row_schema.names())
 
     def on_end(self) -> pl.DataFrame:

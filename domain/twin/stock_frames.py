@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from domain.inventory.counts import COUNT as COUNTED
 from domain.inventory.counts import COUNT_SCHEMA, ITEM_SCHEMA
 from domain.inventory.tables import MOVE_SCHEMA
 from domain.inventory.units import MILLI
@@ -59,7 +60,7 @@ def _move(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _count(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"quantity": round(row["quantity"] * MILLI), "as_of_us": _us(row["as_of"])}
+    return row | {"kind": COUNTED, "quantity": round(row["quantity"] * MILLI), "as_of_us": _us(row["as_of"])}
 
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:

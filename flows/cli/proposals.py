@@ -15,11 +15,14 @@ from flows.cli.common import SettingsFile, err, out, settings_from
 from flows.decisions import About, Decision, Verdict, decide
 
 _OPEN = """
-    SELECT proposal, site, sku, location, quantity, expires_at, reason FROM adjustment_open
+    SELECT proposal, 'adjustment' AS kind, site, location, NULL AS from_site, sku, quantity, expires_at, reason
+    FROM adjustment_open
+    UNION ALL
+    SELECT proposal, kind, site, NULL, from_site, sku, quantity, expires_at, reason FROM order_open
     ORDER BY expires_at, proposal
 """
 
-Proposal = Annotated[str, typer.Argument(help="id of the proposal, or the reversal id of an accepted one")]
+Proposal = Annotated[str, typer.Argument(help="id of the proposal, or the reversal id of an accepted adjustment")]
 By = Annotated[str | None, typer.Option(help="who decides; the user who runs the command unless given")]
 Comment = Annotated[str | None, typer.Option(help="why")]
 At = Annotated[
@@ -42,7 +45,7 @@ def proposals(
     form: Annotated[Format, typer.Option("--format", help="how to print the list")] = "table",
     settings: SettingsFile = None,
 ) -> None:
-    """List proposed adjustments of stock that can still be decided, those that expire first above."""
+    """List proposed adjustments, orders and transfers that can still be decided, those that expire first above."""
     result = query(lake_location(settings_from(settings)), _OPEN)
     typer.echo(render(result, form, width=out.width if out.is_terminal else None), nl=False)
 
@@ -50,9 +53,10 @@ def proposals(
 def approve(
     proposal: Proposal, by: By = None, comment: Comment = None, at: At = None, settings: SettingsFile = None
 ) -> None:
-    """Accept a proposal, or take back an accepted one by its reversal id.
+    """Accept a proposal, or take back an accepted adjustment by its reversal id.
 
-    The flow books it when it reads the decision, once, however often it is given.
+    When the flow reads the decision it books an adjustment, once, however often it is given. An order or a transfer
+    counts as if it were on its way, until its papers come.
     """
     _decide("accepted", proposal, by, comment, at, settings)
 
@@ -60,7 +64,7 @@ def approve(
 def reject(
     proposal: Proposal, by: By = None, comment: Comment = None, at: At = None, settings: SettingsFile = None
 ) -> None:
-    """Reject a proposal: it will not be booked, and cannot be accepted any more."""
+    """Reject a proposal: it cannot be accepted any more, and a like order is not proposed again at once."""
     _decide("rejected", proposal, by, comment, at, settings)
 
 
@@ -86,7 +90,7 @@ def _decide(
     comment: str | None,
     at: datetime | None,
     settings: SettingsFile,
-    about: About = "adjustment",
+    about: About = "proposal",
 ) -> None:
     when = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     decision = Decision(proposal, verdict, by or getpass.getuser(), when, comment, about)

@@ -8,7 +8,8 @@ from typing import Final
 import polars as pl
 
 from domain.inventory.base_units import in_base
-from domain.inventory.counts import ITEM_SCHEMA
+from domain.inventory.counts import COUNT as COUNTED
+from domain.inventory.counts import ITEM_SCHEMA, STATEMENT
 from domain.inventory.stockroom import STATED_SCHEMA, WINDOWED_DECISION_SCHEMA, Arrivals
 from domain.inventory.tables import MOVE_SCHEMA, Schema
 from domain.inventory.units import to_milli
@@ -24,7 +25,7 @@ _WINDOWED_ITEM: Final[Schema] = {**ITEM_SCHEMA, WINDOW_START: pl.Int64}
 def gathered(
     releases: Sequence[Release], stragglers: Sequence[pl.DataFrame], kinds: Mapping[str, str]
 ) -> dict[str, pl.DataFrame]:
-    """Rows of all releases by kind, in order of event time and identity, each with its source.
+    """Rows of all releases by kind, in order of event time, identity and place, each with its source.
 
     `kinds` is the kind of each source, by name. Stragglers, which are `sourced` already, take their place at the start
     of the first window.
@@ -35,17 +36,20 @@ def gathered(
         placed = rows.with_columns(start.cast(rows.schema[TIME]).alias(TIME), start.alias(WINDOW_START))
         parts.setdefault(kinds[rows[SOURCE][0]], []).append(placed)
     for release in releases:
-        for place, rows in release.partials.items():
+        for place, rows in sorted(release.partials.items()):
             source = place.partition("/")[0]
             parts.setdefault(kinds[source], []).append(sourced(place, rows))
-    return {kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY) for kind, frames in parts.items()}
+    return {
+        kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY, maintain_order=True)
+        for kind, frames in parts.items()
+    }
 
 
 def arrivals(rows: Mapping[str, pl.DataFrame]) -> Arrivals:
     """What the stockroom takes of rows by kind."""
     return Arrivals(
         moves=_frame(rows.get(MOVE), MOVE_SCHEMA, _moves),
-        counts=_frame(rows.get(COUNT), STATED_SCHEMA, _counts),
+        counts=_frame(rows.get(COUNT), STATED_SCHEMA, lambda stated: _stated(stated, COUNTED)),
         statements=_frame(rows.get(SNAPSHOT), STATED_SCHEMA, _statements),
         items=_frame(rows.get(ITEM), _WINDOWED_ITEM, _items),
         decisions=_frame(rows.get(CONTROL), WINDOWED_DECISION_SCHEMA, _decisions),
@@ -68,14 +72,13 @@ def _moves(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _counts(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows.with_columns(
-        to_milli(rows["quantity"]).alias("quantity"), pl.col("as_of").to_physical().alias("as_of_us"), *_PLACE
-    )
+def _stated(rows: pl.DataFrame, kind: str) -> pl.DataFrame:
+    as_of = pl.col("as_of").to_physical().alias("as_of_us")
+    return rows.with_columns(to_milli(rows["quantity"]).alias("quantity"), as_of, *_PLACE, kind=pl.lit(kind))
 
 
 def _statements(rows: pl.DataFrame) -> pl.DataFrame:
-    return _counts(rows.rename({"on_hand": "quantity"}))
+    return _stated(rows.rename({"on_hand": "quantity"}), STATEMENT)
 
 
 def _items(rows: pl.DataFrame) -> pl.DataFrame:

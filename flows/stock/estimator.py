@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 
 from domain.demand.calendar import Calendar
 from domain.inventory.looks import Timing
+from domain.inventory.orders import Orders, papers_of
 from domain.inventory.reconcile import ReconcileConfig
 from domain.inventory.review import review
 from domain.inventory.stockroom import Findings, Stockroom
@@ -24,8 +26,9 @@ from flows.estimators import Rows
 from flows.settings import Stock
 from flows.stock.arrivals import arrivals, gathered
 from flows.stock.demand import DemandSide
+from flows.stock.once import Once
 from flows.stock.refusals import refused_rows
-from flows.stock.results import estimated, found, reviewed
+from flows.stock.results import estimated, found, ordered, proposed, reviewed
 from flows.stock.streams import CONTROL, SETPOINT
 from flows.stock.tables import joined, table
 from schemas.outputs import STOCK_MOVE, STOCK_POSITION
@@ -53,6 +56,8 @@ class StockEstimator:
         self._calendar = Calendar(settings.bucket, settings.time_zone)
         self._room = self._new_room()
         self._demand = DemandSide(settings)
+        self._once = self._new_once()
+        self._orders = Orders(_us(settings.order_hold_s))
         self._moves = Revisions(STOCK_MOVE.latest_by, self._window_us)
         self._positions = Revisions((WINDOW_START, "site", "sku", "location"), self._window_us)
         self._stragglers: list[pl.DataFrame] = []
@@ -69,6 +74,9 @@ class StockEstimator:
         timing = Timing(window_us=self._window_us, grace_us=_us(self._settings.grace_s))
         return Stockroom(ReconcileConfig(timing), _us(self._settings.expires_s))
 
+    def _new_once(self) -> Once:
+        return Once(_us(self._settings.dedupe_s), self._streams)
+
     def on_releases(self, releases: Sequence[Release]) -> list[Rows]:
         """Rows that follow from windows as they are released."""
         final = [release for release in releases if release.stage == "final"]
@@ -76,12 +84,11 @@ class StockEstimator:
         return [*(self._final(final) if final else []), *(self._present(present) if present else [])]
 
     def _final(self, releases: Sequence[Release]) -> list[Rows]:
-        rows = self._answered(gathered(releases, self._stragglers, self._kinds))
+        rows, told = self._once.sift(self._answered(gathered(releases, self._stragglers, self._kinds)))
         self._stragglers = []
         starts = np.unique([release.window_start for release in releases])
         buckets = self._calendar.floor(starts)
         edges = [0, *(np.flatnonzero(np.diff(buckets)) + 1).tolist(), len(starts)]
-        told: list[Rows] = []
         for begin, end in itertools.pairwise(edges):
             told += self._within_bucket(rows, starts[begin:end].tolist())
         return told
@@ -99,8 +106,14 @@ class StockEstimator:
         part = {kind: some for kind, frame in rows.items() if (some := frame.filter(within)).height}
         told = self._closed(starts[0])
         unsold = self._demand.take(part)
-        findings = self._room.advance(arrivals(part), starts)
-        told += [*self._booked(findings, until), *found(findings)]
+        came = arrivals(part)
+        about_orders = self._orders.known(came.decisions["proposal"])
+        decisions = came.decisions.filter(about_orders)
+        findings = self._room.advance(replace(came, decisions=came.decisions.filter(~about_orders)), starts)
+        papers = papers_of(joined(findings.postings))
+        fates, refused = self._orders.advance(decisions, papers, until)
+        findings.refused_decisions.append(refused)
+        told += [*self._booked(findings, until), *found(findings), *ordered(fates)]
         told += refused_rows(part, findings, unsold, self._streams)
         return [*told, *self._closed(until)]
 
@@ -111,14 +124,19 @@ class StockEstimator:
         if self._demand.items.height == 0 or closed.estimates.height == 0:
             return told
         stock = self._room.ledger.stock()
-        for _, estimates in closed.estimates.group_by("bucket_end", maintain_order=True):
-            told += reviewed(review(estimates, self._demand.items, stock, self._settings.bucket), estimates)
+        for (end,), estimates in closed.estimates.group_by("bucket_end", maintain_order=True):
+            told += ordered(self._orders.wait(end_us := int(str(end))))
+            awaited, held = self._orders.awaited(), self._orders.held()
+            done = review(estimates, self._demand.items, stock, self._settings.bucket, awaited, held)
+            told += [*reviewed(done), *ordered(self._orders.propose(proposed(done, estimates), end_us))]
         return told
 
     def _present(self, releases: Sequence[Release]) -> list[Rows]:
         room = self._new_room()
         room.restore(self._room.snapshot())
-        rows = self._answered(gathered(releases, self._stragglers, self._kinds))
+        once = self._new_once()
+        once.restore(self._once.snapshot())
+        rows, _ = once.sift(self._answered(gathered(releases, self._stragglers, self._kinds)))
         findings = room.advance(arrivals(rows), sorted({release.window_start for release in releases}))
         return self._booked(findings, None)
 
@@ -138,16 +156,26 @@ class StockEstimator:
     def snapshot(self) -> list[object]:
         """State as primitives, bytes and parts."""
         told = [self._moves.snapshot(), self._positions.snapshot()]
-        return [self._room.snapshot(), self._demand.snapshot(), *told, [to_bytes(rows) for rows in self._stragglers]]
+        stragglers = [to_bytes(rows) for rows in self._stragglers]
+        return [
+            self._room.snapshot(),
+            self._demand.snapshot(),
+            *told,
+            stragglers,
+            self._once.snapshot(),
+            self._orders.snapshot(),
+        ]
 
     def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        room, demand, moves, positions, stragglers = state
+        room, demand, moves, positions, stragglers, once, orders = state
         self._stragglers = [from_bytes(rows) for rows in stragglers]
         self._room.restore(room)
         self._demand.restore(demand)
         self._moves.restore(moves)
         self._positions.restore(positions)
+        self._once.restore(once)
+        self._orders.restore(orders)
 
 
 def _dated(revisions: Revisions, rows: pl.DataFrame, final_until: int | None) -> pl.DataFrame:

@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from domain.inventory.counts import COUNT as COUNTED
+from domain.inventory.counts import STATEMENT
 from domain.inventory.stockroom import Findings
 from domain.inventory.tables import KEY
 from domain.streaming.partition import IDENTITY, Stream
@@ -19,7 +21,6 @@ from flows.stock.streams import CONTROL, COUNT, MOVE, SALES, SNAPSHOT
 from flows.stock.tables import joined
 
 _COUNTED: Final = ("event_id", *KEY, "time_us")
-"""Ids are a stream's own: a count and another system's statement may share one."""
 
 
 def refused_rows(
@@ -30,8 +31,8 @@ def refused_rows(
     decisions = joined(findings.refused_decisions)
     codes: list[tuple[str, pl.DataFrame | None, Sequence[str]]] = [
         (MOVE, moves, [IDENTITY]),
-        (SNAPSHOT, counts, _COUNTED),
-        (COUNT, counts, _COUNTED),
+        (SNAPSHOT, _of_kind(counts, STATEMENT), _COUNTED),
+        (COUNT, _of_kind(counts, COUNTED), _COUNTED),
         (CONTROL, decisions, ["event_id", "proposal", "time_us"]),
         *((kind, unsold, ORIGIN) for kind in SALES),
     ]
@@ -41,3 +42,8 @@ def refused_rows(
         if found is not None and kind in rows
         for output in refused(rows[kind], found, by, streams)
     ]
+
+
+def _of_kind(counts: pl.DataFrame | None, kind: str) -> pl.DataFrame | None:
+    """Ids are a stream's own: a count and another system's statement may share one."""
+    return None if counts is None else counts.filter(kind=kind)

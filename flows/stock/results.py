@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from domain.demand.book import Closed
+from domain.inventory.orders import PROPOSED_ORDER_SCHEMA
 from domain.inventory.review import Reviewed
 from domain.inventory.stockroom import Findings
 from flows.estimators import Rows
@@ -14,6 +15,7 @@ from flows.stock.signals import drift_signals, invariant_signals, leak_signals
 from flows.stock.tables import joined, table
 from schemas.outputs import ADJUSTMENT, DEMAND, ORDER_PROPOSAL, RECONCILIATION, REPLENISHMENT, SIGNAL
 
+_FATES: Final = {"time_us": "event_time", "expires_us": "expires_at"}
 _RENAMED: Final = {"time_us": "event_time", "proposal_id": "proposal"}
 
 
@@ -27,14 +29,15 @@ def estimated(closed: Closed) -> list[Rows]:
     return told
 
 
-def reviewed(review: Reviewed, estimates: pl.DataFrame) -> list[Rows]:
-    """Reviews of a bucket's items, and what is proposed; `estimates` are those of the bucket."""
-    if review.rows.height == 0:
-        return []
-    told = [(REPLENISHMENT.name, table(REPLENISHMENT, review.rows, _RENAMED))]
+def reviewed(review: Reviewed) -> list[Rows]:
+    """Reviews of a bucket's items."""
+    return [(REPLENISHMENT.name, table(REPLENISHMENT, review.rows, _RENAMED))] if review.rows.height else []
+
+
+def proposed(review: Reviewed, estimates: pl.DataFrame) -> pl.DataFrame:
+    """What a review proposes, in PROPOSED_ORDER_SCHEMA; `estimates` are those of its bucket."""
     units = review.rows.select("site", "sku", "uom", "review")
     bucket_us = pl.lit(int(estimates["bucket_end"][0]) - int(estimates["bucket_start"][0]))
-    model = pl.lit(estimates["model"][0]).alias("demand_model")
     transfers = review.transfers.rename({"to_site": "site"}).select(
         "site", "sku", "from_site", "time_us", "quantity", "reason", "proposal_id", kind=pl.lit("transfer")
     )
@@ -48,11 +51,15 @@ def reviewed(review: Reviewed, estimates: pl.DataFrame) -> list[Rows]:
         quantity="recommended",
         kind=pl.lit("order"),
     ).select(transfers.columns)
-    proposed = pl.concat([transfers, orders]).join(units, on=["site", "sku"], how="left", maintain_order="left")
-    expires = (pl.col("time_us") + (pl.col("review") * bucket_us).cast(pl.Int64)).alias("expires_at")
-    if proposed.height:
-        told.append((ORDER_PROPOSAL.name, table(ORDER_PROPOSAL, proposed.with_columns(expires, model), _RENAMED)))
-    return told
+    rows = pl.concat([transfers, orders]).join(units, on=["site", "sku"], how="left", maintain_order="left")
+    expires = (pl.col("time_us") + (pl.col("review") * bucket_us).cast(pl.Int64)).alias("expires_us")
+    model = pl.lit(estimates["model"][0]).alias("demand_model")
+    return rows.rename({"proposal_id": "proposal"}).with_columns(expires, model).select(PROPOSED_ORDER_SCHEMA.keys())
+
+
+def ordered(fates: pl.DataFrame) -> list[Rows]:
+    """What became of proposed orders and transfers (ORDER_SCHEMA)."""
+    return [(ORDER_PROPOSAL.name, table(ORDER_PROPOSAL, fates, _FATES))] if fates.height else []
 
 
 def found(findings: Findings) -> list[Rows]:
@@ -64,8 +71,7 @@ def found(findings: Findings) -> list[Rows]:
         named = {"as_of_us": "as_of", "looked_us": "event_time"}
         told.append((RECONCILIATION.name, table(RECONCILIATION, looks, named)))
     if adjustments is not None:
-        named = {"time_us": "event_time", "expires_us": "expires_at"}
-        told.append((ADJUSTMENT.name, table(ADJUSTMENT, adjustments, named)))
+        told.append((ADJUSTMENT.name, table(ADJUSTMENT, adjustments, _FATES)))
     if invariants is not None:
         told.append((SIGNAL.name, invariant_signals(invariants)))
     if leaks is not None:

@@ -10,6 +10,7 @@ _PLACE = (
     Column("location", "string", "", "Place within the site"),
 )
 _UOM = Column("uom", "string", "", "Base unit of the SKU's dimension, in which all quantities of the row are")
+_KIND = Column("kind", "string", "", "count, or statement of another system: each may have an id of the other")
 _REVISED = (
     Column("revision", "integer", "1", "0 when first told; one more each time it is told again, changed"),
     Column("final", "boolean", "", "True if told when no later row could change it; see also accounting.final_until"),
@@ -70,6 +71,7 @@ RECONCILIATION = Output(
     comment="Counts held against the book as of the moment of the count",
     columns=(
         Column("event_id", "string", "", "The count"),
+        _KIND,
         Column("stage", "string", "", "first or final look"),
         *_PLACE,
         Column("as_of", "timestamp", "UTC", "Moment of the count, for which the book is asked"),
@@ -88,7 +90,7 @@ RECONCILIATION = Output(
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
         Column("evidence", "string", "", "Inputs behind it, as JSON; quantities in thousandths"),
     ),
-    key=("event_id", "stage"),
+    key=("event_id", "kind", "stage"),
     event_type="takt.estimate.reconciliation.v1",
     topic="estimates",
     flow="stock",
@@ -107,6 +109,7 @@ ADJUSTMENT = Output(
         *_PLACE,
         Column("quantity", "decimal", "per uom", "What acceptance adds to on hand, in the base unit"),
         Column("event_id", "string", "", "The count it follows from"),
+        _KIND,
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
         Column("evidence", "string", "", "Inputs behind it, as JSON; quantities in thousandths"),
         Column("expires_at", "timestamp", "UTC", "Decisions after it are refused"),

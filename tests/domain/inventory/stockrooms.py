@@ -36,7 +36,7 @@ def stated(name, quantity, at, *, reported=0, **values):
     """A count, or another system's statement, as of a time and reported so much later."""
     place = {"site": "north", "sku": "bolt", "location": "pick", "uom": "each"}
     times = {"as_of_us": NOON + at, "time_us": NOON + at + reported}
-    row = {"event_id": name, "quantity": _milli(quantity)} | place | times
+    row = {"event_id": name, "kind": "count", "quantity": _milli(quantity)} | place | times
     return row | _window(NOON + at + reported) | values
 
 
@@ -78,6 +78,7 @@ def room():
 
 
 def arrivals(**rows):
+    rows |= {"statements": [row | {"kind": "statement"} for row in rows.get("statements", [])]}
     return Arrivals(**{name: pl.DataFrame(rows.get(name, []), schema=schema) for name, schema in SCHEMAS.items()})
 
 

@@ -20,7 +20,7 @@ END = 40 * WEEK
 
 def _proposed(*rows):
     """(sku, quantity, time): the count is named after its time."""
-    data = [("north", sku, "pick", f"count-{t}", quantity, "because", "{}", t) for sku, quantity, t in rows]
+    data = [("north", sku, "pick", f"count-{t}", "count", quantity, "because", "{}", t) for sku, quantity, t in rows]
     return pl.DataFrame(data, schema=PROPOSED_SCHEMA, orient="row")
 
 

@@ -54,7 +54,7 @@ def _move(quantity, at, reason="sale", late=0, location="pick", to=None, sku="x"
 def _count(quantity, at=0, reported=20 * MINUTE, sku="x", location="pick"):
     key = {"site": "north", "sku": sku, "location": location}
     times = {"as_of_us": NOON + at, "time_us": NOON + at + reported}
-    return {"event_id": f"c{sku}{location}{at}", **key, "quantity": round(quantity * 1_000), **times}
+    return {"event_id": f"c{sku}{location}{at}", "kind": "count", **key, "quantity": round(quantity * 1_000), **times}
 
 
 def _item(abc="B", unit_cost=3.0, sku="x"):

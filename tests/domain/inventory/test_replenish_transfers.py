@@ -72,7 +72,8 @@ def test_equal_amounts_go_in_one_move():
 
 
 def _stock(*rows):
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    made = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return made.with_columns(pack=pl.lit(1, pl.Int64), minimum=pl.lit(0, pl.Int64))
 
 
 STOCK = _stock(
@@ -126,3 +127,50 @@ def test_order_of_rows_and_unknown_levels_change_nothing():
     unknown = _stock(("east", "bolt", 1_000, 1_000, None, None))
     assert transfers(pl.concat([unknown, STOCK])[::-1], 5).equals(transfers(STOCK, 5))
     assert transfers(STOCK.clear(), 5).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("pack", "minimum", "expected"),
+    [
+        (1, 0, [15_000, 8_000]),
+        (6_000, 0, [18_000, 12_000]),
+        (6_000, 20_000, [24_000, 24_000]),
+        (1, 30_000, [30_000]),
+        (1, 51_000, []),
+        (60_000, 0, []),
+    ],
+)
+def test_moves_are_of_whole_packs_and_no_less_than_the_minimum(pack, minimum, expected):
+    """What lacks is rounded up, what 50 above its level can give is rounded down; the rest is ordered from outside."""
+    stock = STOCK.with_columns(pack=pl.lit(pack, pl.Int64), minimum=pl.lit(minimum, pl.Int64))
+    assert transfers(stock, 5)["quantity"].to_list() == expected
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-50, 90), st.integers(0, 90)), min_size=2, max_size=5),
+    st.integers(1, 12),
+    st.integers(0, 30),
+)
+def test_packs_and_minimum_overdraw_nobody(sites, pack, minimum):
+    """A giver keeps its level; a taker gets at most a pack, or the minimum, beyond what it lacks."""
+    rows = [(f"s{i}", "bolt", position, available, 20, 40) for i, (position, available) in enumerate(sites)]
+    stock = _stock(*rows).with_columns(pack=pl.lit(pack, pl.Int64), minimum=pl.lit(minimum, pl.Int64))
+    moves = transfers(stock, 5)
+    assert (moves["quantity"] % pack == 0).all()
+    assert (moves["quantity"] >= max(minimum, 1)).all()
+    for site, _, position, available, *_ in rows:
+        given_away = moves.filter(from_site=site)["quantity"].sum()
+        assert given_away <= max(0, min(position - 40, available))
+        came = moves.filter(to_site=site)["quantity"].sum()
+        assert came < max(20 - position, minimum) + pack or came == 0
+
+
+def test_a_barred_pair_is_not_used():
+    """Somebody rejected it; another giver is asked, if there is one."""
+    assert transfers(STOCK, 5, barred=[("bolt", "north", "south")])["to_site"].to_list() == ["west"]
+    assert transfers(STOCK, 5, barred=[("nut", "north", "south")]).height == 2
+    both = pl.concat([STOCK, _stock(("east", "bolt", 60_000, 60_000, 20_000, 40_000))])
+    moves = transfers(both, 5, barred=[("bolt", "north", "south")])
+    assert set(moves.select("from_site", "to_site").rows()) >= {("east", "south")}
+    assert moves["quantity"].sum() == 23_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from domain.inventory.orders import AWAITED_SCHEMA, HELD_SCHEMA
 from domain.inventory.review import review
 
 DAY = 86_400_000_000
@@ -28,19 +29,19 @@ ITEM = {
     "service_level": 0.95,
 }
 STOCK = {"site": "north", "sku": "bolt", "uom": "each", "position": 12_000, "available": 10_000}
-FLOATS = dict.fromkeys(("order_cost", "holding_rate"), pl.Float64)
+TYPES = dict.fromkeys(("order_cost", "holding_rate"), pl.Float64) | dict.fromkeys(("pack", "minimum_order"), pl.Int64)
 
 
-def reviewed(demand=({},), items=({},), stock=({},), *, day=0, length=DAY, bucket="day"):
+def reviewed(demand=({},), items=({},), stock=({},), *, day=0, length=DAY, bucket="day", **decided):
     """A review at the end of a bucket that begins so many days after Monday; what is given differs from the above."""
     start = MONDAY + day * DAY
     times = {"bucket_start": start, "bucket_end": start + length}
     frames = [
         pl.DataFrame([DEMAND | times | change for change in demand]),
-        pl.DataFrame([ITEM | change for change in items], schema_overrides=FLOATS),
+        pl.DataFrame([ITEM | change for change in items], schema_overrides=TYPES),
         pl.DataFrame([STOCK | change for change in stock]),
     ]
-    return review(*frames, bucket)
+    return review(*frames, bucket, **decided)
 
 
 def test_an_item_is_reviewed_with_the_demand_of_a_bucket():
@@ -115,3 +116,54 @@ def test_order_of_rows_does_not_matter():
     assert one.orders.equals(other.orders)
     assert one.transfers.equals(other.transfers)
     assert one.rows.select("site", "sku").rows() == sorted((row["site"], row["sku"]) for row in demand)
+
+
+def test_what_was_accepted_counts_until_its_papers_come():
+    """As if it were on order: no second order is proposed, and the row says how much of the position that is."""
+    order = reviewed().orders.row(0, named=True)["recommended"]
+    accepted = pl.DataFrame([("north", "bolt", order)], schema=AWAITED_SCHEMA, orient="row")
+    found = reviewed(awaited=accepted)
+    row = found.rows.row(0, named=True)
+    assert (row["position"], row["accepted"], row["status"]) == (12_000 + order, order, "enough")
+    assert row["reason"].endswith(f"Of the position, {order / 1000:g} was accepted and is on no paper yet.")
+    assert found.orders.height == 0
+
+
+def test_what_is_to_be_given_away_is_not_given_twice():
+    """An accepted transfer leaves its giver's position, and its shelf."""
+    sites = [{}, {"site": "south"}]
+    rich = {"site": "south", "position": 200_000, "available": 200_000}
+    gone = pl.DataFrame([("south", "bolt", -195_000)], schema=AWAITED_SCHEMA, orient="row")
+    found = reviewed(demand=sites, stock=[{"position": 2_000}, rich], awaited=gone)
+    assert found.transfers.height == 0
+    assert found.rows.filter(site="south")["available"].to_list() == [5_000]
+
+
+def test_what_was_rejected_is_not_proposed_again_at_once():
+    """An order is held, and the row says until when; instead of a transfer the rest is ordered."""
+    until = MONDAY + 5 * DAY
+    held = pl.DataFrame([("order", "north", "bolt", None, until)], schema=HELD_SCHEMA, orient="row")
+    found = reviewed(held=held)
+    row = found.rows.row(0, named=True)
+    assert (row["status"], row["proposal_id"]) == ("held", None)
+    assert row["recommended"] > 0
+    assert row["reason"].endswith("It was rejected, and is not proposed again before 2024-03-09 00:00 UTC.")
+    assert found.orders.height == 0
+    sites = [{}, {"site": "south"}]
+    stock = [{"position": 2_000}, {"site": "south", "position": 200_000, "available": 200_000}]
+    barred = pl.DataFrame([("transfer", "north", "bolt", "south", until)], schema=HELD_SCHEMA, orient="row")
+    found = reviewed(demand=sites, stock=stock, held=barred)
+    assert found.transfers.height == 0
+    assert found.orders["site"].to_list() == ["north"]
+
+
+def test_transfers_are_of_packs_and_the_review_names_what_is_ordered_in_the_end():
+    """Whole units where no pack is known; the id in the review is that of the order beside the transfer, if any."""
+    sites = [{}, {"site": "south"}]
+    for pack, minimum in ((None, None), (25_000, 0), (10_000, 40_000)):
+        stock = [{"position": 2_000}, {"site": "south", "position": 61_000, "available": 61_000}]
+        items = [{"pack": pack, "minimum_order": minimum}]
+        found = reviewed(demand=sites, items=items, stock=stock)
+        assert (found.transfers["quantity"] % (pack or 1_000) == 0).all()
+        ordered = dict(found.orders.select("site", "proposal_id").rows())
+        assert dict(found.rows.select("site", "proposal_id").rows()) == dict.fromkeys(("north", "south")) | ordered

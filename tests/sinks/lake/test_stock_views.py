@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from dashboards.sql import query
 from domain.inventory.reasons import BALANCES, REASONS
-from schemas.outputs import ADJUSTMENT
+from schemas.outputs import ADJUSTMENT, ORDER_PROPOSAL, REPLENISHMENT
 from sinks.lake.catalog import LakeLocation, connect
 from sinks.lake.writer import LakeWriter
 
@@ -262,3 +262,36 @@ def test_times_may_be_text_of_any_zone(site: Site) -> None:
         assert site.stock(f"stock_as_known('{then}')")[site.name, SKU, "pick"][0] == 2
     finally:
         reader.execute("SET TimeZone = 'UTC'")
+
+
+def test_orders_open_and_awaited(sqlite_location: LakeLocation) -> None:
+    """Open is what nothing came of and no later review has replaced; awaited is what was accepted and has no papers."""
+    writer = LakeWriter(sqlite_location, "run-1", "throughput", "lake-0")
+    writer.resume(None)
+    statuses = {
+        "new": ["proposed"],
+        "yes": ["proposed", "accepted"],
+        "no": ["proposed", "rejected"],
+        "came": ["proposed", "accepted", "ordered"],
+        "late": ["proposed", "accepted", "lapsed"],
+        "old": ["proposed", "expired"],
+    }
+    told = [(name, status) for name, all_of_it in statuses.items() for status in all_of_it]
+    made = rows_of("order_proposal", len(told)).with_columns(
+        proposal=pl.Series([name for name, _ in told]),
+        status=pl.Series([status for _, status in told]),
+        expires_at=pl.Series([at(50)] * len(told)).cast(ORDER_PROPOSAL.schema["expires_at"]),
+    )
+    writer.append("order_proposal", made.select(ORDER_PROPOSAL.schema.keys()))
+    writer.commit()
+
+    def listed(view: str) -> list[str]:
+        return [row[0] for row in query(sqlite_location, f"SELECT proposal FROM {view} ORDER BY 1").rows]
+
+    review = rows_of("replenishment", 1)
+    for time, left in ((49, ["new"]), (50, [])):
+        now = review.with_columns(event_time=pl.Series([at(time)]).cast(REPLENISHMENT.schema["event_time"]))
+        writer.append("replenishment", now.select(REPLENISHMENT.schema.keys()))
+        writer.commit()
+        assert listed("order_open") == left
+    assert listed("order_awaited") == ["yes"]
