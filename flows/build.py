@@ -82,7 +82,7 @@ def _estimates(settings: Settings, inputs: Sequence[Input]) -> list[Estimates]:
                 tuple(aligned),
                 lambda: AlignmentEstimator(alignment, time, aligned),
                 TimeBounds(_us(time.window_s), _us(time.disorder_s), 0),
-                passes_empty=True,
+                to_the_last=True,
             )
         )
     return steps

@@ -75,8 +75,7 @@ class Estimates:
     bounds: TimeBounds
     """Of its windows. What sources cut finer is put together. With no lateness it gets final windows alone."""
     to_the_last: bool = False
-    passes_empty: bool = False
-    """Whether at the end of all input windows are final as far as any source came, or as any but empty ones did."""
+    """Whether windows are final as far as others came than partitions that have ended."""
     feed: Feed | None = None
     """What it hands to another of the steps."""
 
@@ -147,7 +146,6 @@ def _wire_estimates(
             bounds.window_us,
             bounds.lateness_us,
             to_the_last=step.to_the_last,
-            passes_empty=step.passes_empty,
             ahead=ahead,
         )
         made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed, step.within)

@@ -8,7 +8,7 @@ comes out, and in which order, does not depend on how the partitions' batches in
 A partition that falls silent, and a stream that has ended while others go on, hold nobody back. What they have of
 windows that are not final in them *stands*: it is released with the others' rows. A partition that comes back
 with other rows for a window that is final gets them back as stragglers, once: of whole rows those that were not there,
-of sums all.
+of sums all, the first time that they have grown.
 
 At the end of all input every window that is not final is given once more as far as it is known (`Timeline.end`).
 """
@@ -32,7 +32,7 @@ from domain.streaming.windows import WINDOW_START, Closed
 Stage = Literal["on_time", "final"]
 """What is known of a window while it can still change, and when it cannot."""
 
-_STATE_VERSION = 3
+_STATE_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,18 @@ class _Progress:
     """Not stored: at the end of a resumed run it is said again."""
     standing: dict[int, pl.DataFrame] = field(default_factory=dict)
     """What a silent or ended partition has of windows; of final ones, what they were released with or handed back."""
+    grown: set[int] = field(default_factory=set)
+    """Windows of which sums were handed back, and that are not final in the partition."""
 
-    @property
-    def spoke(self) -> bool:
-        """Whether there was ever anything of it."""
-        return bool(self.standing) or self.final > BEGINNING
+    def returns(self, start: int, stood: pl.DataFrame | None, part: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """What is to be handed back of a window that is final: nothing, or one frame."""
+        if _same(stood, part):
+            return
+        if OFFSET in part.columns:
+            yield part if stood is None else part.join(stood, on=[PARTITION, OFFSET], how="anti", maintain_order="left")
+        elif start not in self.grown:
+            self.grown.add(start)
+            yield part
 
 
 @dataclass(slots=True)
@@ -84,18 +91,16 @@ class Timeline:
         lateness_us: int,
         *,
         to_the_last: bool = False,
-        passes_empty: bool = False,
         ahead: Iterable[str] = (),
     ) -> None:
-        """`to_the_last`: when all input has ended, windows are final as far as any partition came, not as far as all.
+        """`to_the_last`: windows are final as far as others came than partitions that have ended.
 
-        `passes_empty`: not as far as partitions that ended without a row. What comes in a later run for such windows
-        are stragglers, so both are for who can do with them. Partitions `ahead` are beyond the time of the others by
-        design: they are waited for, and nothing is final by them alone.
+        What comes of these in a later run for such windows are stragglers, so it is for who can do with them.
+        Partitions `ahead` are beyond the time of the others by design: they are waited for, and nothing is final by
+        them alone.
         """
         self.window_us = window_us
         self._to_the_last = to_the_last
-        self._passes_empty = passes_empty
         self._lateness = lateness_us
         self._progress = {name: _Progress() for name in partitions}
         self._ahead = frozenset(ahead)
@@ -112,11 +117,12 @@ class Timeline:
         progress.final = max(progress.final, closed.final_until)
         for start, part in _by_window(closed.on_time):
             self._stores["on_time"].put(partition, start, part)
-        stragglers = []
+        stragglers: list[pl.DataFrame] = []
         for start, part in _by_window(closed.final):
             stood = progress.standing.pop(start, None)
-            if not self._stores["final"].put(partition, start, part) and not _same(stood, part):
-                stragglers.append(_news(stood, part))
+            if not self._stores["final"].put(partition, start, part):
+                stragglers += progress.returns(start, stood, part)
+            progress.grown.discard(start)
         return self._release(), stragglers
 
     def idle(self, partition: str, present: pl.DataFrame) -> tuple[list[Release], list[pl.DataFrame]]:
@@ -161,7 +167,7 @@ class Timeline:
         progress, released = self._of(partition), self._stores["final"].released
         before, progress.standing = progress.standing, dict(_by_window(present))
         late = ((start, part) for start, part in progress.standing.items() if start < released)
-        return [_news(before.get(start), part) for start, part in late if not _same(before.get(start), part)]
+        return [back for start, part in late for back in progress.returns(start, before.get(start), part)]
 
     def _bring_up_to_date(self, known: Mapping[int, Mapping[str, pl.DataFrame]]) -> None:
         """Replace what partitions gave on time of windows that wait for others: no less may come than was told."""
@@ -186,15 +192,18 @@ class Timeline:
 
     def _common(self, streams: Mapping[str, list[_Progress]], stage: Stage) -> int:
         going = [parts for parts in streams.values() if not all(p.ended for p in parts)]
-        waited = [_reached(p, stage) for parts in going for p in parts if not p.idle]
+        waited = [_reached(p, stage) for parts in going for p in parts if not (p.idle or self._passed(p))]
         if waited:
             return min(waited)
         if going:
             return BEGINNING
         # Whichever of several streams ends last, the outcome is the same.
         furthest = max if self._to_the_last else min
-        told = ([_reached(p, stage) for p in parts if p.spoke or not self._passes_empty] for parts in streams.values())
-        return max((furthest(reached) for reached in told if reached), default=BEGINNING)
+        return max((furthest(_reached(p, stage) for p in parts) for parts in streams.values()), default=BEGINNING)
+
+    def _passed(self, progress: _Progress) -> bool:
+        """Whether a partition has ended and keeps nobody back for that."""
+        return progress.ended and self._to_the_last
 
     def _release(self) -> list[Release]:
         due: list[tuple[int, int, Stage, int]] = []
@@ -233,7 +242,13 @@ class Timeline:
         state = {
             "version": _STATE_VERSION,
             "progress": {
-                name: [p.on_time, p.final, p.idle, {start: to_bytes(part) for start, part in p.standing.items()}]
+                name: [
+                    p.on_time,
+                    p.final,
+                    p.idle,
+                    {s: to_bytes(part) for s, part in p.standing.items()},
+                    sorted(p.grown),
+                ]
                 for name, p in self._progress.items()
             },
             "released": {stage: store.released for stage, store in self._stores.items()},
@@ -245,9 +260,9 @@ class Timeline:
         """Take up a snapshot; one of another version is refused. Partitions that are new start from the beginning."""
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "merged windows")
-        for name, (on_time, final, idle, standing) in state["progress"].items():
+        for name, (on_time, final, idle, standing, grown) in state["progress"].items():
             stood = {start: from_bytes(part) for start, part in standing.items()}
-            self._progress[name] = _Progress(on_time, final, idle, standing=stood)
+            self._progress[name] = _Progress(on_time, final, idle, standing=stood, grown=set(grown))
         for stage, store in self._stores.items():
             store.released = state["released"][stage]
             store.frames = {
@@ -263,13 +278,6 @@ def _reached(progress: _Progress, stage: Stage) -> int:
 def _same(one: pl.DataFrame | None, other: pl.DataFrame) -> bool:
     """Whether two partials hold the same rows, in any order."""
     return one is not None and one.sort(one.columns).equals(other.sort(other.columns))
-
-
-def _news(stood: pl.DataFrame | None, part: pl.DataFrame) -> pl.DataFrame:
-    """Of a partial that differs from what stood: rows of messages that are new, or all where rows are sums."""
-    if stood is None or OFFSET not in part.columns:
-        return part
-    return part.join(stood, on=[PARTITION, OFFSET], how="anti", maintain_order="left")
 
 
 def _by_window(frame: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame]]:

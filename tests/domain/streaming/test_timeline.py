@@ -233,18 +233,38 @@ def test_a_silent_partition_that_is_behind_gets_its_rows_back_once():
     assert restarted(timeline).ended("b", frame("b", [10], 1)) == ([], [])
 
 
+def test_sums_that_grow_again_are_handed_back_once_a_window():
+    """Each time a partition falls silent it has more of the same window: that is told the first time."""
+    timeline = Timeline("ab", WINDOW, LATENESS)
+    timeline.idle("b", frame("b", [], 1))
+    timeline.advance("a", Closed(50, 20, frame("a", [0], 1), frame("a", [0, 10], 2)))
+    told_of = []
+    for rows in ([10], [10, 10], [0, 10, 10]):
+        timeline = restarted(timeline)
+        told_of += [part.rows()[0][0] for part in timeline.idle("b", frame("b", rows, 1))[1]]
+    assert told_of == [10, 0]
+    final = frame("b", [0, 0, 10], 3)
+    _, stragglers = restarted(timeline).advance("b", Closed(40, 20, final.clear(), final))
+    assert stragglers == []
+
+
 streams = st.fixed_dictionaries({name: st.tuples(moves, st.sets(st.integers(0, 60))) for name in ("x/0", "x/1", "y/0")})
 
 
 @settings(max_examples=300, deadline=None)
-@given(streams, st.permutations(["x/0"] * 6 + ["x/1"] * 6 + ["y/0"] * 6), st.permutations(["x/0", "x/1", "y/0"]))
-def test_streams_that_end_at_different_moments_end_alike(specs, order, ends):
+@given(
+    streams,
+    st.permutations(["x/0"] * 6 + ["x/1"] * 6 + ["y/0"] * 6),
+    st.permutations(["x/0", "x/1", "y/0"]),
+    st.booleans(),
+)
+def test_streams_that_end_at_different_moments_end_alike(specs, order, ends, to_the_last):
     """Whichever of two streams ends first, and in which order its partitions do, the same is released."""
 
     def whole(sequence: list[str], last: list[str]) -> tuple[list[Told], list[Told]]:
         histories = {name: history(name, *spec) for name, spec in specs.items()}
         left = {name: list(steps) for name, steps in histories.items()}
-        timeline, out = Timeline(specs, WINDOW, LATENESS), []
+        timeline, out = Timeline(specs, WINDOW, LATENESS, to_the_last=to_the_last), []
         for name in [*sequence, *(n for n in last for _ in range(12))]:
             if left[name]:
                 out += told(timeline.advance(name, left[name].pop(0))[0])
@@ -272,16 +292,15 @@ def test_an_end_can_go_as_far_as_the_partition_that_came_furthest():
     assert [part.rows() for part in stragglers] == [[(10, "x/2", 1)]]
 
 
-def test_an_empty_partition_keeps_nobody_back_at_an_end():
-    """What the other one has closed is final; one that has a row of an open window is waited for in the next run."""
-    told = frame("0", [0, WINDOW], 1)
-    closed = Closed(2 * WINDOW, 2 * WINDOW, told.clear(), told)
-    for second, final in ((told.clear(), [0, WINDOW]), (frame("1", [0], 1), [])):
-        timeline = Timeline(["topic/0", "topic/1"], WINDOW, 0, passes_empty=True)
-        timeline.advance("topic/0", closed)
-        timeline.ended("topic/0", told.clear())
-        releases, _ = timeline.ended("topic/1", second)
-        assert [release.window_start for release in releases if release.stage == "final"] == final
+def test_a_partition_that_has_ended_keeps_nobody_back():
+    """While another goes on, and at the end; what it had not closed is released with the other's rows."""
+    timeline = Timeline(["topic/0", "topic/1"], WINDOW, 0, to_the_last=True)
+    timeline.advance("topic/0", Closed(10, 10, frame("topic/0", [], 1), frame("topic/0", [0], 1)))
+    assert timeline.ended("topic/0", frame("topic/0", [10], 1)) == ([], [])
+    last = Closed(30, 30, frame("topic/1", [], 1), frame("topic/1", [0, 10, 20], 1))
+    releases, _ = timeline.advance("topic/1", last)
+    assert [(start, len(parts)) for _, start, parts in told(releases)] == [(0, 2), (10, 2), (20, 1)]
+    assert timeline.ended("topic/1", frame("topic/1", [], 1)) == ([], [])
 
 
 def test_a_partition_behind_at_an_end_does_not_take_back_what_was_told():

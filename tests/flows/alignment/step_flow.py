@@ -155,7 +155,6 @@ class FloorFlow:
             bounds.window_us,
             bounds.lateness_us,
             to_the_last=step.to_the_last,
-            passes_empty=step.passes_empty,
             ahead=ahead,
         )
         return EstimateStep(timeline, step.estimator(), StepState(self._parts), step.feed, step.within)
