@@ -23,6 +23,15 @@ def signal_frame(rows: list[dict[str, object]]) -> pl.DataFrame:
     return frame.with_columns(pl.col("event_time").cast(time))
 
 
+def subject(*names: str) -> str:
+    """Names as one subject, which no other names have: what separates them is escaped where it is in one.
+
+    >>> subject("north", "a/b"), subject("north/a", "b")
+    ('north/a%2Fb', 'north%2Fa/b')
+    """
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+
+
 def breaker_signals(batch: GatedBatch, events: list[BreakerEvent], newest_us: int) -> pl.DataFrame:
     """That the breaker of a partition opened or closed; `newest_us` is the newest event time before the batch."""
     rows: list[dict[str, object]] = []
@@ -85,7 +94,7 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within
 
 def split_signal(window_start: int, robots: pl.DataFrame) -> pl.DataFrame:
     """Robots that several partitions told of in one window; columns site and robot, in any order."""
-    names = [f"{site}/{robot}" for site, robot in robots.select("site", "robot").sort("site", "robot").iter_rows()]
+    names = [subject(site, robot) for site, robot in robots.select("site", "robot").sort("site", "robot").iter_rows()]
     reason = (
         f"{len(names)} robots were told of by more than one partition, {names[0]} first: the topic is not partitioned "
         "by robot; each partition counts the robot's work from its own messages, so work is missing or doubled"

@@ -11,7 +11,7 @@ import polars as pl
 from domain.alignment.setpoint import EXCEPTION_TYPE, Asked, Evidence, Series, Setpoint, Spell, Status
 from domain.alignment.setpoint_answers import Answer, judged
 from domain.alignment.setpoint_config import SetpointConfig
-from domain.alignment.setpoint_tables import HOLD_CAUSES, SETPOINT_SCHEMA
+from domain.alignment.setpoint_tables import EXCEPTION_SCHEMA, HOLD_CAUSES, SETPOINT_SCHEMA
 from schemas.ids import event_id
 
 Zone = tuple[str, str]
@@ -52,6 +52,10 @@ class Output:
     def frame(self) -> pl.DataFrame:
         """The rows of SETPOINT_SCHEMA."""
         return pl.DataFrame(self.setpoints, schema=SETPOINT_SCHEMA, orient="row")
+
+    def told_exceptions(self) -> pl.DataFrame:
+        """The rows of EXCEPTION_SCHEMA."""
+        return pl.DataFrame(self.exceptions, schema=EXCEPTION_SCHEMA, orient="row")
 
 
 class Ledger:
@@ -104,7 +108,7 @@ class Ledger:
         if status in _ENDED:
             self._end(setpoint, answer.time_us)
             said = f": {answer.comment}" if answer.comment else ""
-            self._except(
+            self.tell_exception(
                 setpoint, _KINDS[status], f"its controller calls it {status}{said}", answer.time_us, output, answer
             )
         else:
@@ -126,7 +130,7 @@ class Ledger:
                 setpoint.status = "unacknowledged"
                 output.tell(setpoint, due_us)
                 seconds = self._config.ack_within_us / _SECOND_US
-                self._except(setpoint, "unacknowledged", f"nobody answered within {seconds:g} s", due_us, output)
+                self.tell_exception(setpoint, "unacknowledged", f"nobody answered within {seconds:g} s", due_us, output)
         while self._past and (oldest := next(iter(self._past.items())))[1][0] <= until_us - self._config.memory_us:
             del self._past[oldest[0]]
 
@@ -140,7 +144,7 @@ class Ledger:
             output.tell(setpoint, time_us)
         if counted and lapsed:
             when = "while it was in force" if setpoint.in_force else "before it was carried out"
-            self._except(setpoint, "lapsed", f"its time ran out {when}", time_us, output)
+            self.tell_exception(setpoint, "lapsed", f"its time ran out {when}", time_us, output)
 
     def _end(self, setpoint: Setpoint, time_us: int) -> None:
         series = self._series(setpoint)
@@ -156,7 +160,7 @@ class Ledger:
     def _series(self, setpoint: Setpoint) -> Series:
         return self._zones[setpoint.asked.site, setpoint.asked.zone]
 
-    def _except(
+    def tell_exception(
         self,
         setpoint: Setpoint,
         kind: str,

@@ -101,6 +101,7 @@ EXCEPTION_SCHEMA: Final[Schema] = {
 }
 """A setpoint that is not carried out: `robots` asked for, what is in force instead (null: nothing), and why.
 
-`kind`: unacknowledged (no answer in time), rejected, failed, or lapsed (its time ran out while it was in force, or
-before it was carried out). One row per setpoint and kind.
+`kind`: unacknowledged (no answer in time), rejected, failed, lapsed (its time ran out while it was in force, or
+before it was carried out), or without_effect (it is said to be in force, and does not show). One row per setpoint and
+kind.
 """

@@ -27,7 +27,7 @@ from domain.alignment.setpoint import HOLD_TYPE, Asked, Evidence, Setpoint, Spel
 from domain.alignment.setpoint_answers import Answer, in_order
 from domain.alignment.setpoint_config import SetpointConfig
 from domain.alignment.setpoint_ledger import Ledger, Output, Zone
-from domain.alignment.setpoint_tables import EXCEPTION_SCHEMA, HOLD_CAUSES, REFUSED_SCHEMA, HoldCause
+from domain.alignment.setpoint_tables import HOLD_CAUSES, REFUSED_SCHEMA, HoldCause
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
@@ -69,7 +69,7 @@ class Setpoints:
         self._now = until_us
         return Answered(
             setpoints=output.frame(),
-            exceptions=pl.DataFrame(output.exceptions, schema=EXCEPTION_SCHEMA, orient="row"),
+            exceptions=output.told_exceptions(),
             refused=pl.DataFrame(output.refused, schema=REFUSED_SCHEMA, orient="row"),
         )
 
@@ -158,8 +158,19 @@ class Setpoints:
 
     def in_force(self, site: str, zone: str, now_us: int) -> int | None:
         """Robots of the setpoint in force in a zone; None where nothing is."""
+        current = self._in_force(site, zone, now_us)
+        return current.asked.robots if current else None
+
+    def without_effect(self, site: str, zone: str, now_us: int, why: str) -> pl.DataFrame:
+        """That what is in force in a zone does not show: one row of EXCEPTION_SCHEMA, none where nothing is."""
+        output = Output()
+        if current := self._in_force(site, zone, now_us):
+            self._ledger.tell_exception(current, "without_effect", why, now_us, output)
+        return output.told_exceptions()
+
+    def _in_force(self, site: str, zone: str, now_us: int) -> Setpoint | None:
         current = self._ledger.of(site, zone).current()
-        return current.asked.robots if current and current.asked.expires_us > now_us else None
+        return current if current and current.asked.expires_us > now_us else None
 
     def pending(self, site: str, zone: str, now_us: int) -> tuple[int, ...]:
         """Robots in force after each coming interval, as far as what was sent goes; empty where nothing is on its way.

@@ -28,6 +28,7 @@ from domain.allocation.lifecycle import (
     CREATED,
     DONE,
     IS_BACKWARDS,
+    QUEUED,
     STEPS,
     UNLESS_TARDY,
 )
@@ -148,6 +149,8 @@ class TaskBook:
         if details is not None:
             self._fill(task, details)
         self._tallies.add("created", task.site, task.zone, task.work_micro)
+        if task.state not in (CREATED, QUEUED):
+            self._tallies.add("found", task.site, task.zone, task.work_micro)
         if task.state >= DONE:
             self._end(key, task)
             return

@@ -31,7 +31,7 @@ DETAILS: Final = ("depends_on", "due_us", "requires", "x", "y")
 """Columns that most rows leave null."""
 
 ZONE: Final = ("site", "zone")
-COUNTS: Final = ("created", "moved", "done", "cancelled", "dropped")
+COUNTS: Final = ("created", "moved", "done", "cancelled", "dropped", "found")
 
 FLOW_SCHEMA: Final[Schema] = {
     **dict.fromkeys(ZONE, pl.String),
@@ -39,7 +39,8 @@ FLOW_SCHEMA: Final[Schema] = {
 }
 """Tasks and their work that came to a zone and left it; sorted. created: heard of for the first time, at whatever step;
 moved: came from other zones, less went to others, and what work was told to be more or less than before; dropped: given
-up. created + moved - done - cancelled - dropped is by how much the backlog grew, in tasks and in work."""
+up; found: of those created, what was beyond `queued` when it was first heard of. created + moved - done - cancelled -
+dropped is by how much the backlog grew, in tasks and in work."""
 
 BACKLOG_SCHEMA: Final[Schema] = {**dict.fromkeys(ZONE, pl.String), "tasks": pl.Int64, "work_micro": pl.Int64}
 """Tasks that are neither done nor cancelled, failed ones among them, and their work; sorted."""

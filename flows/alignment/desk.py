@@ -18,7 +18,7 @@ from domain.allocation.recovery_tables import REALLOCATED
 from domain.allocation.task_book import Booked, TaskBook
 from flows.alignment.arrivals import Window
 from flows.alignment.dispatch import Dispatch
-from flows.alignment.outlook import Outlook
+from flows.alignment.outlook import FORGOTTEN_US, Outlook
 from flows.alignment.results import told
 from flows.alignment.sections import Alignment
 from flows.alignment.signals import dropped_signals, exception_signals, stuck_signals, unmapped_signals
@@ -29,6 +29,7 @@ from flows.estimators import Rows
 from schemas.outputs import ALIGNMENT, ASSIGNMENT, REALLOCATION, SETPOINT, SHEDDING, SIGNAL
 
 _ZONE: Final = ("site", "zone")
+_ARRIVED: Final = ("created", "created_micro", "found", "found_micro")
 _MICRO: Final = 1_000_000
 
 
@@ -59,8 +60,8 @@ class Desk:
                 most=settings.protected,
             )
         )
-        self._unmapped: set[tuple[str, str]] = set()
-        """Sites and SKUs that were told to have no rule."""
+        self._unmapped: dict[tuple[str, str], int] = {}
+        """Sites and SKUs that were told to have no rule, and when there was demand of them last."""
 
     def learn(self, brought: Window, end: int) -> Learned:
         """Take in a window."""
@@ -84,7 +85,7 @@ class Desk:
         booked = self._tasks.advance(brought.tasks, end)
         flows = booked.flows
         work = flows.select(*_ZONE, "done", pl.col("done_micro").alias("work_micro"))
-        self._outlook.learn(brought.start, brought.presence, work, flows.select(*_ZONE, "created_micro"))
+        self._outlook.learn(brought.start, brought.presence, work, flows.select(*_ZONE, *_ARRIVED))
         self._shedding.learn(brought.tasks.filter(pl.col("transition") == "created"))
         return booked
 
@@ -111,26 +112,31 @@ class Desk:
         reallocated = self._dispatch.recover(at, self._tasks, tasks, robots)
         backlog = self._tasks.backlog().select(*_ZONE, (pl.col("work_micro") / _MICRO).alias("backlog"))
         view = self._outlook.review(at, backlog)
-        parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)]
-        zones = zone_states(at, self._stale_us, view, tasks, robots, self._steering.zones)
+        # Before anything is known of what arrives, that nothing does is no news to decide upon.
+        begun = self._outlook.begun
+        parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)] if begun else []
+        zones = zone_states(at, self._stale_us, view, tasks, robots, self._steering.named) if begun else []
         parts.append(told(SHEDDING, self._shedding.review(at, loads(view.gaps, zones), tasks)))
         parts += self._dispatched(at, tasks, robots)
         parts.append(told(REALLOCATION, self._dispatch.taken_over(reallocated)))
         if zones:
-            parts.append(told(SETPOINT, self._steering.decide(at, zones)))
+            decided = self._steering.decide(at, zones)
+            parts += [told(SETPOINT, decided.setpoints), (SIGNAL.name, exception_signals(decided.exceptions))]
         return [one for one in parts if one[1].height]
 
     def _unmapped_signals(self, unmapped: pl.DataFrame, at: int) -> list[Rows]:
-        """Of each site and SKU once."""
+        """Of each site and SKU once, until there has been no demand of it for a week."""
+        known = {key: seen for key, seen in self._unmapped.items() if seen >= at - FORGOTTEN_US}
         keys = list(unmapped.select("site", "sku").iter_rows())
-        fresh = unmapped.filter(pl.Series([key not in self._unmapped for key in keys], dtype=pl.Boolean))
-        self._unmapped.update(keys)
+        fresh = unmapped.filter(pl.Series([key not in known for key in keys], dtype=pl.Boolean))
+        self._unmapped = known | dict.fromkeys(keys, at)
         return [(SIGNAL.name, unmapped_signals(fresh.unique(("site", "sku"), maintain_order=True), at))]
 
     def snapshot(self) -> list[object]:
         """State as primitives and bytes."""
+        unmapped = [[*key, seen] for key, seen in sorted(self._unmapped.items())]
         parts = [self._tasks.snapshot(), self._outlook.snapshot(), self._steering.snapshot()]
-        return [*parts, self._dispatch.snapshot(), self._shedding.snapshot(), sorted(self._unmapped)]
+        return [*parts, self._dispatch.snapshot(), self._shedding.snapshot(), unmapped]
 
     def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
@@ -140,4 +146,4 @@ class Desk:
         self._steering.restore(steering)
         self._dispatch.restore(dispatch)
         self._shedding.restore(shedding)
-        self._unmapped = {(site, sku) for site, sku in unmapped}
+        self._unmapped = {(site, sku): seen for site, sku, seen in unmapped}

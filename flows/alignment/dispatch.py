@@ -27,6 +27,8 @@ MASTER_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "speed": pl.Float64,
     "active": pl.Boolean,
 }
+MOST_ROBOTS: Final = 100_000
+"""Of which master data are kept. What a robot can do is told once, so its age is no reason to forget it."""
 _SHAKES: Final = 4
 """Of a plan that is made anew in some minutes the last half per cent is not worth as much time as the rest."""
 _GIVEN: Final = ("site", "task", "robot", "sequence")
@@ -60,10 +62,16 @@ class Dispatch:
         self._stuck = pl.DataFrame(schema=STUCK_SCHEMA)
 
     def told_of(self, robots: pl.DataFrame) -> None:
-        """Take in rows of the contract `robot`, with time_us; the latest about a robot holds."""
+        """Take in rows of the contract `robot`, with time_us; the latest about a robot holds.
+
+        Of more robots than are kept, those that were told of longest ago are forgotten.
+        """
+        if robots.height == 0:
+            return
         rows = robots.with_columns(active=pl.col("status") == "active").select(MASTER_SCHEMA.keys())
         newest = pl.concat([self._master, rows]).sort(*_ROBOT, "time_us", maintain_order=True)
-        self._master = newest.unique(_ROBOT, keep="last", maintain_order=True)
+        latest = newest.unique(_ROBOT, keep="last", maintain_order=True)
+        self._master = latest.sort("time_us", *_ROBOT).tail(MOST_ROBOTS).sort(_ROBOT)
 
     def known(self, robots: pl.DataFrame) -> pl.DataFrame:
         """Robots of the fleet with what was told of them; of one that nothing was told of, that it is active."""

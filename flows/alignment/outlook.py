@@ -19,7 +19,8 @@ from domain.streaming.frames import from_bytes, to_bytes
 from flows.alignment.sections import Alignment
 
 _DAY_US: Final = 86_400_000_000
-_FORGOTTEN_US: Final = 7 * _DAY_US
+FORGOTTEN_US: Final = 7 * _DAY_US
+"""So long what nothing is heard of is known."""
 _ZONE: Final = ("site", "zone")
 _KEY: Final = (*_ZONE, "horizon_us")
 _ESTIMATE_SCHEMA: Final = {**DEMAND, "bucket_start": pl.Int64}
@@ -29,8 +30,7 @@ _ESTIMATE_SCHEMA: Final = {**DEMAND, "bucket_start": pl.Int64}
 class View:
     """What a review sees: `gaps`, columns of the output `alignment`, and `unmapped` demand in UNMAPPED_SCHEMA.
 
-    `demand` (site, zone, rate, grain): work units per hour within the shortest horizon, and variance over mean of the
-    work that arrives: the size of a task, were all alike.
+    `demand` (site, zone, rate, task): work units per hour within the shortest horizon, and of a mean task.
     """
 
     gaps: pl.DataFrame
@@ -49,7 +49,12 @@ class Outlook:
         self.fleet = Fleet(window_us)
         self._arrivals = Arrivals(window_us)
         self._estimates = pl.DataFrame(schema=_ESTIMATE_SCHEMA)
-        """The newest demand estimate of each site and SKU."""
+        """The newest demand estimate of each site and SKU, until its horizon is over."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything is known of the work that arrives."""
+        return self._arrivals.begun
 
     def learn(self, start: int, presence: pl.DataFrame, work: pl.DataFrame, created: pl.DataFrame) -> None:
         """Take in a window, see `Fleet.learn` and `Arrivals.learn`."""
@@ -64,10 +69,12 @@ class Outlook:
 
     def review(self, at: int, backlog: pl.DataFrame) -> View:
         """Capacity, demand and gap at a time; `backlog` (site, zone, backlog) in work units."""
-        self.fleet.forget(at - _FORGOTTEN_US)
+        self.fleet.forget(at - FORGOTTEN_US)
+        self._arrivals.forget(at - FORGOTTEN_US)
+        self._estimates = self._estimates.filter(pl.col("horizon_end") > at)
         capacity = draw(self.fleet.robots(), at, self._horizons, self._config)
         arriving = self._arrivals.rates(at)
-        within, source, unmapped = self._demand(at, arriving)
+        within, source, unmapped = self._demand(arriving)
         found = gaps(capacity, within, backlog)
         able = capacity.forecast().drop("mean")
         rows = (
@@ -83,22 +90,22 @@ class Outlook:
 
     def _rates(self, within: pl.DataFrame, arriving: pl.DataFrame) -> pl.DataFrame:
         shortest = within.filter(pl.col("horizon_us") == self._horizons[0])
-        grain = pl.when(pl.col("rate") > 0).then(pl.col("variance") / pl.col("rate")).otherwise(1.0).alias("grain")
         rate = (pl.col("mean") / (pl.col("horizon_us") / HOUR_US)).alias("rate")
-        known = shortest.select(*_ZONE, rate).join(arriving.select(*_ZONE, grain), on=_ZONE, how="left")
-        return known.with_columns(pl.col("grain").fill_null(1.0))
+        # Not by how uneven arrivals are: a surge would make the zone deaf for half a day.
+        known = shortest.select(*_ZONE, rate).join(arriving.select(*_ZONE, "task"), on=_ZONE, how="left")
+        return known.with_columns(pl.col("task").fill_null(1.0))
 
     @property
     def _model(self) -> str:
         return f"{self._config}; {arrivals.MODEL}"
 
-    def _demand(self, at: int, arriving: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    def _demand(self, arriving: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         """Demand by zone and horizon, whence it is, and what of it no rule is about.
 
         A forecast tells of whole buckets. What arrives tells more of less.
         """
         within = demand_within(arriving, self._horizons)
-        current = self._estimates.filter(pl.col("horizon_end") > at)
+        current = self._estimates
         if not self._mapped or current.height == 0:
             return within, _sources(within, "arrivals"), pl.DataFrame(schema=UNMAPPED_SCHEMA)
         work = self._map.work(current)

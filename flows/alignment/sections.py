@@ -64,6 +64,11 @@ class Alignment(Section):
     hold_s: NotNegative = Field(
         default=3600.0, description="how long the last setpoint is renewed while nothing can be decided"
     )
+    effect_within_s: NotNegative = Field(
+        default=900.0,
+        description="how long after it is in force a setpoint must show in the robots of its zone; 0 where robots that "
+        "are not wanted stay in the zone",
+    )
     stale_s: Positive = Field(default=180.0, description="age of telemetry from which on nothing is decided")
     unreachable_s: Positive = Field(default=180.0, description="silence after which a robot counts as unreachable")
     grace_s: NotNegative = Field(default=300.0, description="how soon a robot must return to get its tasks back")

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from flows.signals import signal_frame
+from flows.signals import signal_frame, subject
 
 _STUCK_SEVERITY: Final[Mapping[str, str]] = {"deadlock": "critical"}
 _NAMED: Final = 20
@@ -44,7 +44,7 @@ def stuck_signals(stuck: pl.DataFrame, at: int) -> pl.DataFrame:
         [
             {
                 "kind": f"task_{row['kind']}",
-                "subject": f"{row['site']}/{row['first']}",
+                "subject": subject(row["site"], row["first"]),
                 "event_time": at,
                 "severity": _STUCK_SEVERITY.get(row["kind"], "warning"),
                 "reason": row["reason"] if len(row["reason"]) <= _TEXT else f"{row['reason'][:_TEXT]}...",
@@ -69,7 +69,7 @@ def dropped_signals(dropped: pl.DataFrame) -> pl.DataFrame:
         [
             {
                 "kind": "task_dropped",
-                "subject": f"{row['site']}/{row['task']}",
+                "subject": subject(row["site"], row["task"]),
                 "event_time": row["dropped_us"],
                 "severity": "warning",
                 "reason": f"task {row['task']} of zone {row['zone']} no longer counts as open: {row['reason']}",
@@ -86,7 +86,7 @@ def unmapped_signals(unmapped: pl.DataFrame, at: int) -> pl.DataFrame:
         [
             {
                 "kind": "demand_unmapped",
-                "subject": f"{row['site']}/{row['sku']}",
+                "subject": subject(row["site"], row["sku"]),
                 "event_time": at,
                 "severity": "warning",
                 "reason": f"no rule of alignment.work says how much work {row['sku']} is at {row['site']}: its demand "

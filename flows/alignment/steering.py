@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Final
 
 import msgspec
 import polars as pl
 
-from domain.alignment.controllers.guards import Guards
+from domain.alignment.controllers.guards import Guards, stay
 from domain.alignment.controllers.load import Aims
 from domain.alignment.controllers.mpc import MpcConfig, MpcController
 from domain.alignment.controllers.reading import Controller, Memory, Reading, Setting, fresh
@@ -17,9 +17,11 @@ from domain.alignment.controllers.smith import SmithConfig, SmithController
 from domain.alignment.limits import ANY, Limits, ZoneLimit
 from domain.alignment.setpoint import Evidence
 from domain.alignment.setpoint_config import SetpointConfig
-from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA
+from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA, EXCEPTION_SCHEMA
 from domain.alignment.setpoints import Answered, Setpoints
+from flows.alignment.effects import Effects
 from flows.alignment.sections import Alignment
+from flows.alignment.unanswered import Unanswered
 from flows.alignment.zones import ZoneState
 from schemas.ids import event_id
 
@@ -29,6 +31,14 @@ _ASSUMED: Final = "alignment.assumed.v1"
 _DAY_US: Final = 86_400_000_000
 _NO_LIMIT: Final = ZoneLimit(0, 1_000_000, 1_000_000)
 _ASSUMED_BY: Final = "nobody: no source reads answers, so it is taken to be carried out"
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What was decided, in SETPOINT_SCHEMA, and what came to light, in EXCEPTION_SCHEMA."""
+
+    setpoints: pl.DataFrame
+    exceptions: pl.DataFrame
 
 
 class Steering:
@@ -44,7 +54,8 @@ class Steering:
             else MpcController(MpcConfig(aims, replace(MpcConfig().guards, rate=settings.rate)))
         )
         limits = [ZoneLimit(one.least, one.most, one.step, one.site, one.zone) for one in settings.limits]
-        self._named = [(one.site, one.zone) for one in limits if ANY not in (one.site, one.zone)]
+        self.named = [(one.site, one.zone) for one in limits if ANY not in (one.site, one.zone)]
+        """Zones that have limits of their own."""
         everywhere = [] if any((one.site, one.zone) == (ANY, ANY) for one in limits) else [_NO_LIMIT]
         self._limits = Limits([*limits, *everywhere], settings.most_by_site)
         self._setpoints = Setpoints(
@@ -59,14 +70,11 @@ class Steering:
             self._limits,
         )
         self._answered = answered
+        self._effects = Effects(round(settings.effect_within_s * 1e6), max(interval_us, round(settings.hold_s * 1e6)))
+        self._unanswered = Unanswered()
         self._memories: dict[tuple[str, str], Memory] = {}
         self._assumed: list[tuple[Any, ...]] = []
         """Answers to come, of which nobody but us knows."""
-
-    @property
-    def zones(self) -> list[tuple[str, str]]:
-        """Zones that something was decided about, or that have limits of their own."""
-        return [*self._memories, *self._named]
 
     def advance(self, answers: pl.DataFrame | None, until_us: int) -> Answered:
         """Time comes to `until_us`; `answers` in ACKNOWLEDGEMENT_SCHEMA, of times before."""
@@ -75,26 +83,46 @@ class Steering:
         frames = [pl.DataFrame(due, schema=ACKNOWLEDGEMENT_SCHEMA, orient="row")]
         if answers is not None:
             frames.append(answers.select(ACKNOWLEDGEMENT_SCHEMA.keys()))
-        return self._setpoints.advance(pl.concat(frames), until_us)
+        answered = self._setpoints.advance(pl.concat(frames), until_us)
+        return replace(answered, exceptions=self._unanswered.news(answered))
 
-    def decide(self, at: int, zones: list[ZoneState]) -> pl.DataFrame:
-        """Rows of SETPOINT_SCHEMA; `at` is the time last advanced to, each zone comes once."""
-        told = [self._decide(at, zone) for zone in sorted(zones, key=lambda zone: (zone.site, zone.zone))]
-        sent = pl.concat(told)
+    def decide(self, at: int, zones: list[ZoneState]) -> Decided:
+        """What is decided; `at` is the time last advanced to, each zone comes once. Other zones are forgotten."""
+        zones = sorted(zones, key=lambda zone: (zone.site, zone.zone))
+        exceptions = [self._shown(at, zone) for zone in zones]
+        sent = pl.concat([self._decide(at, zone) for zone in zones])
         if not self._answered:
             for name, status, *_, effective in sent.select("setpoint", "status", "effective_us").iter_rows():
                 if status == "sent":
                     self._assume(name, at, effective)
-        return sent
+        kept = {(zone.site, zone.zone) for zone in zones}
+        self._memories = {zone: memory for zone, memory in self._memories.items() if zone in kept}
+        self._effects.keep(kept)
+        return Decided(sent, pl.concat(exceptions))
+
+    def _shown(self, at: int, state: ZoneState) -> pl.DataFrame:
+        """Whether what is in force shows: rows of EXCEPTION_SCHEMA, none where it does, or nothing can be seen."""
+        key = state.site, state.zone
+        in_force = self._setpoints.in_force(*key, at)
+        if state.cause is not None or not self._effects.seen(key, at, in_force, state.last_there):
+            return pl.DataFrame(schema=EXCEPTION_SCHEMA)
+        return self._setpoints.without_effect(*key, at, self._effects.told(key, at, state.last_there))
 
     def _decide(self, at: int, state: ZoneState) -> pl.DataFrame:
         key = state.site, state.zone
         if state.cause is not None:
             return self._setpoints.hold(*key, at, state.cause)
         reading = self._reading(at, state)
-        setting, self._memories[key] = self._controller.decide(reading, self._memories.get(key, fresh()))
+        memory = self._memories.get(key, fresh())
+        held = self._effects.holds(key)
+        decided = stay(reading, memory, "without_effect") if held else self._controller.decide(reading, memory)
+        setting, self._memories[key] = decided
         evidence = _evidence(self._controller.name, state, reading, setting)
-        return self._setpoints.issue(*key, setting.robots, at, evidence, state.robots)
+        sent = self._setpoints.issue(*key, setting.robots, at, evidence, state.robots)
+        for status, renews, robots, previous in sent.select("status", "renews", "robots", "previous").iter_rows():
+            if status == "sent" and renews is None:
+                self._effects.sent(key, previous, robots, state.last_there)
+        return sent
 
     def _reading(self, at: int, state: ZoneState) -> Reading:
         limit = self._limits.of(state.site, state.zone)
@@ -119,11 +147,14 @@ class Steering:
     def snapshot(self) -> list[object]:
         """State as primitives."""
         memories = [[*zone, msgspec.to_builtins(memory)] for zone, memory in sorted(self._memories.items())]
-        return [self._setpoints.snapshot(), memories, self._assumed]
+        told = [self._effects.snapshot(), self._unanswered.snapshot()]
+        return [self._setpoints.snapshot(), memories, self._assumed, *told]
 
     def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        setpoints, memories, assumed = state
+        setpoints, memories, assumed, effects, unanswered = state
+        self._effects.restore(effects)
+        self._unanswered.restore(unanswered)
         self._setpoints.restore(setpoints)
         self._memories = {(site, zone): msgspec.convert(memory, Memory) for site, zone, memory in memories}
         self._assumed = [tuple(row) for row in assumed]

@@ -17,7 +17,7 @@ _SITE: Final = ("site",)
 _ZONE: Final = ("site", "zone")
 _CAPACITY: Final = ("capacity_lo95", "capacity_hi95")
 _NOTHING: Final = (0.0, 1.0)
-"""Demand of a zone that nothing comes to, and the grain in which it would come."""
+"""Demand of a zone that nothing comes to, and the size of a task that would."""
 _MICRO: Final = 1_000_000
 _STARTED: Final = "started"
 
@@ -40,6 +40,8 @@ class ZoneState:
     """Robots that are there and heard of."""
     fleet: int
     """Robots of the site that are."""
+    last_there: int
+    """Robots that were last heard of in the zone, however long ago."""
     cause: HoldCause | None
     """Why nothing can be decided; None where it can."""
     capacity: tuple[float, float]
@@ -61,10 +63,11 @@ def zone_states(
     """
     heard = robots.filter(pl.col("active") & (pl.col("seen_us") >= at - stale_us))
     newest = _of_site_or_zone(robots, pl.col("seen_us").max())
+    there = _by(robots.filter("active"), _ZONE, pl.len())
     present = _of_site_or_zone(heard, pl.len())
     waiting = _by(tasks.filter(pl.col("state") != _STARTED), _ZONE, pl.col("work_micro").sum())
     rates = {key: fsum(each) / len(each) for key, each in _of_site_or_zone(robots, pl.col("rate")).items()}
-    demand = {(site, zone): (rate, grain) for site, zone, rate, grain in view.demand.iter_rows()}
+    demand = {(site, zone): (rate, task) for site, zone, rate, task in view.demand.iter_rows()}
     able = {
         (site, zone): (low, high) for site, zone, low, high in _shortest(view.gaps).select(*_ZONE, *_CAPACITY).rows()
     }
@@ -78,6 +81,7 @@ def zone_states(
             task=demand.get(key, _NOTHING)[1],
             robots=present.get(key, 0),
             fleet=present.get(key[:1], 0),
+            last_there=there.get(key, 0),
             cause=_cause(at - stale_us, newest.get(key, newest.get(key[:1]))),
             capacity=able.get(key, (0.0, 0.0)),
         )

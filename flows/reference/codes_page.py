@@ -31,24 +31,29 @@ _SIGNALS = {
     "breaker_closed": "The ratio is back below the limit; reading goes on. Info",
     "partition_returned": "A partition that was silent, or a stream that had ended, was passed over and has rows of a "
     "window that is final where partitions are merged; what it publishes itself is complete, and rows of stock, tasks, "
-    "robots and answers are booked with the next window. Warning",
+    "robots and answers are booked with the next window. Of sums told once a window. Warning",
     "robot_in_two_partitions": "A robot reports to several partitions of a topic: work is missing or doubled. Critical",
     "audit_mismatch": "Great Expectations and the gate disagree on the same rows: one of them is wrong. Critical",
     "audit_failed": "An expectation that only Great Expectations checks failed on a sample. The rule's own severity",
     "stock_invariant_broken": "A balance is what it cannot be: an invariant of the stock ledger, see below. Warning",
     "stock_invariant_restored": "The invariant holds again, most often because a late paper came. Info",
     "stock_leak": "Counts show that stock goes, or comes, a little at a time. Warning",
-    "setpoint_unacknowledged": "Nobody answered a setpoint in time; the one before stays in force. Warning",
+    "setpoint_unacknowledged": "Nobody answered a setpoint in time; the one before stays in force. Told once an hour "
+    "of a zone, until one is answered. Warning",
     "setpoint_rejected": "Its controller will not carry a setpoint out; the one before stays in force. Warning",
     "setpoint_failed": "Its controller could not carry a setpoint out; the one before stays in force. Warning",
     "setpoint_lapsed": "A setpoint's time ran out while it was in force, or before it was carried out. Critical",
+    "setpoint_without_effect": "A setpoint is in force, and half the way to it is not made in the time it has; "
+    "setpoints of the zone stay where they are for a while. Told once a hold, each twice as long as the one before. "
+    "Warning",
     "task_cycle": "Tasks depend on each other in a circle, which is named; none of them can ever be done. Warning",
     "task_deadlock": "Tasks and the robots that have them wait for each other. Critical",
     "task_missing": "Tasks depend on one that is neither open nor done. Warning",
     "task_unservable": "No robot of the site can do the tasks. Warning",
     "task_starvation": "A task that could be done has waited too long. Warning",
     "task_dropped": "An open task of which nothing was heard for a week no longer counts as open. Warning",
-    "demand_unmapped": "No rule turns the demand of a SKU into work; told once of each site and SKU. Warning",
+    "demand_unmapped": "No rule turns the demand of a SKU into work; told once of each site and SKU, until there is "
+    "no demand of it for a week. Warning",
     "demand_drift": "Demand of a series is no longer what it was: ADWIN on standardised residuals. Info",
 }
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import floor, inf
-from typing import Literal
+from typing import Final, Literal
 
 from domain.alignment.controllers.reading import Held, Memory, Reading, Setting
 
@@ -77,11 +77,19 @@ def remembered(memory: Memory, reading: Reading, robots: int, demand: float | No
     return Memory(demand, memory.direction, memory.since + 1)
 
 
-def stay(reading: Reading, memory: Memory, held: Literal["unknown_rate", "unsolved"]) -> tuple[Setting, Memory]:
+Unmoved = Literal["unknown_rate", "unsolved", "without_effect"]
+"""What keeps a setpoint where it is whatever the model says."""
+_WHY: Final[dict[Unmoved, str]] = {
+    "unknown_rate": "how much a robot does is not known",
+    "unsolved": "no course was found",
+    "without_effect": "what was sent does not show in the zone",
+}
+
+
+def stay(reading: Reading, memory: Memory, held: Unmoved) -> tuple[Setting, Memory]:
     """The last setpoint within the limits, while nothing better is known."""
     robots = min(max(reading.last, reading.low), reading.high)
     bounds = "" if robots == reading.last else f", within the limits {reading.low} and {reading.high}"
-    why = "how much a robot does is not known" if held == "unknown_rate" else "no course was found"
-    reason = f"{robots} robots: {why}, so the {reading.last} sent last stay{bounds}."
+    reason = f"{robots} robots: {_WHY[held]}, so the {reading.last} sent last stay{bounds}."
     setting = Setting(robots, float(reading.last), 0.0, 0.0, 0.0, held, reason)
     return setting, remembered(memory, reading, robots, memory.demand)

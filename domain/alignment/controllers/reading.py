@@ -12,7 +12,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Held = Literal["", "dead_zone", "lasting", "hysteresis", "dwell", "rate", "limit", "unknown_rate", "unsolved"]
+Held = Literal[
+    "", "dead_zone", "lasting", "hysteresis", "dwell", "rate", "limit", "unknown_rate", "unsolved", "without_effect"
+]
 """What kept a setpoint from being the robots wanted, the last that did; empty when they are what was wanted."""
 
 

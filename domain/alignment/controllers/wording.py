@@ -43,6 +43,7 @@ _HOLDING: Final[dict[Held, str]] = {
     "limit": ", but the limits are {low} and {high}",
     "unknown_rate": "",
     "unsolved": "",
+    "without_effect": "",
 }
 
 

@@ -75,7 +75,7 @@ def few() -> Few:
 def test_as_much_work_as_a_message_can_say_is_a_number(few, transition):
     """A sender that counts in the wrong unit stops nobody, however many tasks it has."""
     names = [f"t{number}" for number in range(2_500)]
-    few.flow.read(TASKS, [task(name, 5 + i / 1_000, transition, work_units=1e300) for i, name in enumerate(names)])
+    few.flow.read(TASKS, [task(name, 65 + i / 1_000, transition, work_units=1e300) for i, name in enumerate(names)])
     few.go_on(400)
     told = few.flow.table("alignment")
     assert told["backlog"].min() >= 0

@@ -11,12 +11,14 @@ from domain.alignment.arrivals import ARRIVAL_SCHEMA, Arrivals, demand_within
 from schemas.errors import RecoveryError
 from tests.domain.alignment.capacity.fleets import HOUR_US, WINDOW_US
 
-_SCHEMA = {"site": pl.String, "zone": pl.String, "created_micro": pl.Int64}
+_COUNTS = ("created", "created_micro", "found", "found_micro")
+_SCHEMA = {"site": pl.String, "zone": pl.String, **dict.fromkeys(_COUNTS, pl.Int64)}
 
 
-def flows(work):
-    """Work that arrived in a window: units by zone."""
-    rows = [("north", zone, round(units * 1e6)) for zone, units in work.items()]
+def flows(work, found=0.0):
+    """Work that arrived in a window: units by zone, in tasks of half a unit, and which share robots had already."""
+    counts = [(zone, (2 * units, 1e6 * units, found * 2 * units, found * 1e6 * units)) for zone, units in work.items()]
+    rows = [("north", zone, *map(round, values)) for zone, values in counts]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
@@ -47,6 +49,37 @@ def test_intervals_hold_the_work_to_come():
     assert 0.93 <= np.mean(hits[0.025]) <= 0.97
 
 
+def test_what_is_there_at_the_start_is_no_arrival():
+    """Neither what is first heard of in the first window, nor what robots have had since before then."""
+    arrivals = Arrivals(WINDOW_US)
+    arrivals.learn(0, flows({"pick": 500.0}))
+    assert not arrivals.begun
+    for window in range(1, 60):
+        arrivals.learn(window * WINDOW_US, flows({"pick": 2.0, "pack": 2.0}, found=0.5 if window % 2 else 0.0))
+    rates = arrivals.rates(HOUR_US)
+    assert rates["rate"].to_list() == pytest.approx([90.0, 90.0], rel=0.02)
+    for window in range(60, 600):
+        arrivals.learn(window * WINDOW_US, flows({"pick": 2.0, "pack": 2.0}, found=1.0))
+    assert arrivals.rates(600 * WINDOW_US)["rate"].to_list() == pytest.approx([120.0, 120.0])
+
+
+def test_who_tells_of_tasks_only_as_robots_take_them_has_arrivals_all_the_same():
+    """From the second window on."""
+    arrivals = Arrivals(WINDOW_US)
+    for window in range(10):
+        arrivals.learn(window * WINDOW_US, flows({"pick": 2.0}, found=1.0))
+    assert arrivals.rates(10 * WINDOW_US)["rate"].to_list() == pytest.approx([120.0])
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 30])
+def test_a_steady_rate_is_found_whatever_the_window(minutes):
+    """Work of a window is as old as its time."""
+    arrivals = Arrivals(minutes * WINDOW_US)
+    for window in range(20):
+        arrivals.learn(window * minutes * WINDOW_US, flows({"pick": 1.5 * minutes}))
+    assert arrivals.rates(20 * minutes * WINDOW_US).select("rate", "task").row(0) == pytest.approx((90.0, 0.5))
+
+
 def test_windows_without_rows_are_windows_without_work():
     """Half of the windows left out halve the rate; after a day without any the rate is next to nothing."""
     arrivals = Arrivals(WINDOW_US)
@@ -72,7 +105,7 @@ def test_doubt_grows_while_nothing_is_heard():
 def test_variance_within_a_horizon_grows_with_its_square():
     """The doubt about the rate counts for every hour alike, the scatter of the stream evens out."""
     schema = ARRIVAL_SCHEMA
-    rates = pl.DataFrame([("north", "pick", 10.0, 4.0, 0.25)], schema=schema, orient="row")
+    rates = pl.DataFrame([("north", "pick", 10.0, 4.0, 0.25, 1.0)], schema=schema, orient="row")
     found = demand_within(rates, [4 * HOUR_US, HOUR_US])
     assert found["mean"].to_list() == [10.0, 40.0]
     assert found["variance"].to_list() == [4.25, 4 * 4 + 16 * 0.25]
@@ -91,7 +124,7 @@ def test_stored_arrivals_go_on_bit_for_bit():
     with pytest.raises(ValueError, match="learned before"):
         whole.learn(0, flows({}))
     with pytest.raises(RecoveryError, match="version"):
-        whole.restore(first.snapshot().replace(b"\xa7version\x01", b"\xa7version\x02"))
+        whole.restore(first.snapshot().replace(b"\xa7version\x02", b"\xa7version\x01"))
 
 
 def test_no_zones_no_rates():

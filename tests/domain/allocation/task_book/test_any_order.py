@@ -87,7 +87,7 @@ def test_what_came_less_what_went_is_the_backlog(steps):
         for row in booked.flows.iter_rows(named=True):
             known = total.setdefault(row["zone"], dict.fromkeys(("tasks", "work_micro"), 0))
             for name in COUNTS:
-                sign = -1 if name in ("done", "cancelled", "dropped") else 1
+                sign = {"created": 1, "moved": 1, "found": 0}.get(name, -1)
                 known["tasks"] += sign * row[name]
                 known["work_micro"] += sign * row[f"{name}_micro"]
         left = {zone: (k["tasks"], k["work_micro"]) for zone, k in total.items() if k["tasks"]}
