@@ -17,20 +17,20 @@ Document = dict[str, Any]
 
 _FORMAT: Final = "application/schema+json;version=draft-07"
 
+_TIME_HEADER: Final = "ce_time"
 _HEADERS: Final = {
     "ce_specversion": ("1.0", "Version of CloudEvents"),
     ID_HEADER: (None, "Identity of the row for ever: 32 hex digits, a hash of type and key"),
     "ce_type": (None, "Event type"),
     "ce_source": (None, "takt/ and the flow that wrote it"),
     "ce_subject": (None, "What it is about; also the message key"),
-    "ce_time": (None, "Event time, or end of the window"),
+    _TIME_HEADER: (None, "End of the window or bucket that it is about, else the event time"),
     "ce_dataschema": (None, "Identity of the JSON Schema of the data"),
     "content-type": ("application/json", "Media type of the data"),
     "traceparent": (None, "W3C trace context, derived from the id"),
     WRITER_HEADER: (None, "Writer, by which it knows its own events after a restart"),
     CUT_HEADER: (None, "Columns whose bytes were cut to 256 KiB; the lake has them whole"),
 }
-_ALWAYS: Final = ("ce_specversion", ID_HEADER, "ce_type", "ce_source", "content-type", "traceparent")
 
 
 def asyncapi() -> Document:
@@ -85,19 +85,25 @@ def _message(output: Output) -> Document:
         "summary": output.comment,
         "description": output.grain,
         "contentType": "application/json",
-        "headers": _headers(str(output.event_type)),
+        "headers": _headers(output),
         "payload": _payload(str(output.event_type)),
         "bindings": {"kafka": {"key": key}},
     }
 
 
-def _headers(event_type: str) -> Document:
+def _headers(output: Output) -> Document:
+    """Headers of an output's events; all are always there but that of what had to be cut."""
+    event_type = str(output.event_type)
     fixed = {"ce_type": event_type, "ce_dataschema": json_schemas()[event_type]["$id"]}
+    never = set() if output.dated_by else {_TIME_HEADER}
+    if not any(column.kind == "bytes" for column in output.columns):
+        never.add(CUT_HEADER)
     properties = {}
     for name, (constant, meaning) in _HEADERS.items():
         value = fixed.get(name, constant)
         properties[name] = {"type": "string", "description": meaning} | ({"const": value} if value else {})
-    return {"type": "object", "properties": properties, "required": list(_ALWAYS)}
+    told = {name: about for name, about in properties.items() if name not in never}
+    return {"type": "object", "properties": told, "required": [name for name in told if name != CUT_HEADER]}
 
 
 def _payload(name: str) -> Document:

@@ -57,3 +57,8 @@ class Output:
     def schema(self) -> dict[str, pl.DataType | type[pl.DataType]]:
         """Polars schema of a frame of rows of this output, columns in order."""
         return {c.name: POLARS_TYPES[c.kind] for c in self.columns}
+
+    @property
+    def dated_by(self) -> str | None:
+        """Column with the time of an event that tells of a row; None where rows have no time of their own."""
+        return next((name for name in ("window_end", "bucket_end", "event_time") if name in self.schema), None)

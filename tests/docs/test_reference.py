@@ -102,7 +102,7 @@ def test_schema_and_headers_describe_written_events(name: str) -> None:
     headers = {k: v.decode() for k, v in event.headers if isinstance(v, bytes)}
     described = asyncapi()["components"]["messages"][OUTPUTS[name].event_type]["headers"]
     jsonschema.Draft7Validator(described).validate(headers)
-    assert set(headers) <= set(described["properties"])
+    assert set(described["required"]) == set(headers) <= set(described["properties"])
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
