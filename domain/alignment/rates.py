@@ -86,16 +86,15 @@ class Rates:
         due = np.flatnonzero(
             begun & (now_h - sums["block_since_h"] >= _BLOCK_H) & (sums["block_expected"] >= _BLOCK_TASKS)
         )
-        known = self.known_tasks()[due]
+        # The rate it is held against has learned half of it on the way, which takes away what its own doubt adds.
         expected = sums["block_expected"][due]
-        spread = expected * (1 + expected / np.maximum(known, expected))
         tasks = sums["block_tasks"][due] - expected
         work = tasks + sums["block_work"][due] / self.work_per_task()[due] - sums["block_done"][due]
         for name, error, scatter in (
             ("task_scatter", tasks, self.task_scatter()[due]),
             ("work_scatter", work, self.work_scatter()[due]),
         ):
-            sums.add(due, **{name: np.minimum(error**2 / spread, _OUTLIER * scatter)})
+            sums.add(due, **{name: np.minimum(error**2 / expected, _OUTLIER * scatter)})
         sums.add(due, blocks=1.0)
         started = np.append(np.flatnonzero(~begun & (sums["block_expected"] > 0)), due)
         sums.clear(started, *_BLOCK)

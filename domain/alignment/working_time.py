@@ -120,6 +120,7 @@ def working_time(robots: Robots, horizon: float) -> WorkingTime:
     time = np.maximum(most - first, 0.0)
     mean = _over_points(time)
     spread = _over_points(np.maximum(second - first**2, 0.0) + np.square(time - mean[:, None]))
+    spread = spread + _whole_charges(robots, horizon) * _levels(robots) / robots["charge"] ** 2
     back = 1 - np.where(robots.is_down, lost_for_good(robots["repair_rate"], robots.down, LOST_SHARE), 0.0)
     most = most.max(axis=-1)
     mean, variance = back * mean, back * spread + back * (1 - back) * mean**2
@@ -181,6 +182,19 @@ def _unspent(outage: _Outage, edges: Float64) -> Float64:
     return unspent
 
 
+def _levels(robots: Robots) -> Float64:
+    """Variance of what a battery gains from one level to the other."""
+    return robots["low_variance"] + robots["high_variance"]
+
+
+def _whole_charges(robots: Robots, horizon: float) -> Float64:
+    """Charges that begin and end within a horizon: how long they take is in doubt, wherever in its cycle a robot is."""
+    start, charging, period = (values[:, values.shape[1] // 2] for values in _cycle(robots, horizon))
+    first_end = start + charging + np.where(robots.charging, period, 0.0)
+    charges: Float64 = np.floor(np.maximum((horizon - first_end) / period + 1, 0.0))
+    return charges
+
+
 def _cycle(robots: Robots, horizon: float) -> tuple[Float64, Float64, Float64]:
     """When each robot (rows) goes to charge at each point of its uncertain phase; time to charge, and of a cycle.
 
@@ -193,8 +207,9 @@ def _cycle(robots: Robots, horizon: float) -> tuple[Float64, Float64, Float64]:
     plugged = np.clip((high - robots.battery) / charge, 0.0, charging)
     start = np.where(robots.charging, plugged - charging, left)
     levels = np.where(robots.charging, robots["high_variance"] / charge**2, robots["low_variance"] / drain**2)
-    anew = (robots["low_variance"] + robots["high_variance"]) * (1 / charge**2 + 1 / drain**2)
-    spread = np.sqrt(levels + anew * np.maximum(horizon - start, 0.0) / period)
+    anew = _levels(robots) * (1 / charge**2 + 1 / drain**2)
+    # The levels of a cycle are only felt when the next one begins: until then nothing else hangs on them.
+    spread = np.sqrt(levels + anew * np.floor(np.maximum(horizon - start, 0.0) / period))
     shifted = start[:, None] + spread[:, None] * _NODES
     shifted = np.where(robots.charging[:, None], np.maximum(shifted, -charging[:, None]), np.maximum(shifted, 0.0))
     # Nothing is known of the phase of a robot that does not tell its charge.

@@ -75,3 +75,29 @@ def test_each_robot_is_foreseen_for_itself():
             together.variance[place],
             together.third[place],
         )
+
+
+def at_uncertain_levels(mode, battery, horizon):
+    """Hours worked by robots that never fail, and charge from and to levels that are other ones each time."""
+    rng = np.random.default_rng(12)
+    now, worked, charge = np.zeros(PATHS), np.zeros(PATHS), np.full(PATHS, battery)
+    while (now < horizon).any():
+        level = rng.normal(LOW, 2.0, PATHS) if mode == "busy" else rng.normal(HIGH, 3.0, PATHS)
+        stay = np.maximum(charge - level, 0) / DRAIN if mode == "busy" else np.maximum(level - charge, 0) / CHARGE
+        worked += np.minimum(stay, np.maximum(horizon - now, 0)) if mode == "busy" else 0
+        now, charge, mode = now + stay, level, "charging" if mode == "busy" else "busy"
+    return worked
+
+
+@pytest.mark.parametrize(
+    ("mode", "battery", "horizon"),
+    [("charging", 60.0, 1.0), ("charging", 60.0, 4.0), ("busy", 30.0, 4.0), ("busy", 60.0, 2.9), ("busy", 45.0, 9.0)],
+)
+def test_levels_in_doubt_move_only_what_hangs_on_them(mode, battery, horizon):
+    """A charge under way, the next charge, one that begins and ends within the horizon, and a second one."""
+    paths = at_uncertain_levels(mode, battery, horizon)
+    cycle = {"low": LOW, "high": HIGH, "drain": DRAIN, "charge": CHARGE, "low_variance": 4.0, "high_variance": 9.0}
+    fleet = robots(cycle | {"mode": mode, "battery": battery, "failure_rate": 1e-9})
+    found = working_time(robots_now(fleet, 0), horizon)
+    assert found.mean[0] == pytest.approx(paths.mean(), abs=0.02)
+    assert found.variance[0] ** 0.5 == pytest.approx(paths.std(), rel=0.25)
