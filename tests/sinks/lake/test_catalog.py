@@ -22,6 +22,9 @@ from sinks.lake.writer import LakeWriter
 
 from .frames import rows_of
 
+THREADS = duckdb.sql("SELECT current_setting('threads')").fetchall()[0][0]
+"""Of a DuckDB that was told nothing."""
+
 OPEN_AS_NOBODY = """
 import importlib.readers, os, pathlib, sys, pytz
 import sinks.lake.writer
@@ -62,6 +65,16 @@ def test_session_is_in_utc_and_offline(location: LakeLocation) -> None:
     lake = connect(location, read_only=True)
     assert lake.execute("SELECT current_setting('TimeZone')").fetchone() == ("UTC",)
     assert lake.execute("SELECT current_setting('autoinstall_known_extensions')").fetchone() == (False,)
+    lake.close()
+
+
+@pytest.mark.parametrize(("given", "found"), [({}, THREADS), ({"threads": THREADS + 1}, THREADS + 1)])
+def test_queries_have_all_threads_or_those_given(
+    sqlite_location: LakeLocation, given: dict[str, int], found: int
+) -> None:
+    """That the catalogue is read by one thread does not slow queries down."""
+    lake = connect(sqlite_location, read_only=True, config=given)
+    assert lake.execute("SELECT current_setting('threads')").fetchone() == (found,)
     lake.close()
 
 
