@@ -99,9 +99,11 @@ class RobotEstimator(StagedEstimator):
 
 def _split(release: Release) -> pl.DataFrame:
     """Site and robot of all that more than one partition told of in a window."""
-    parts = [part.select("site", "robot").unique() for part in release.partials.values()]
-    together = pl.concat(parts)
-    return together.filter(together.is_duplicated()).unique() if len(parts) > 1 else together.clear()
+    parts = [part[["site", "robot"]] for part in release.partials.values()]
+    if len(parts) == 1:
+        return parts[0].clear()
+    together = pl.concat([part.unique() for part in parts])
+    return together.filter(together.is_duplicated()).unique()
 
 
 def in_time(rows: pl.DataFrame) -> pl.DataFrame:

@@ -61,8 +61,8 @@ class Gate:
                 reasons[row] = self._registered.codes(mask) + [FUTURE] * ahead
             frame = frame.filter(pl.Series(~bad))
         details = {reject.row: reject.detail for reject in decoded.rejects}
-        content = frame.select(self._fields).hash_rows().alias(CONTENT)
-        return GatedBatch(raw, frame.select(*self._good, content), _rejects(raw, reasons, details), failures)
+        content = frame[self._fields].hash_rows().alias(CONTENT)
+        return GatedBatch(raw, frame[self._good].hstack([content]), _rejects(raw, reasons, details), failures)
 
     def _failures(
         self, offsets: npt.NDArray[np.int64], masks: npt.NDArray[np.uint64], future: npt.NDArray[np.bool_]
@@ -81,7 +81,7 @@ class Gate:
         return failures
 
     def _future(self, frame: pl.DataFrame, raw: RawBatch) -> npt.NDArray[np.bool_]:
-        times = frame[self._event_time].to_physical().to_numpy()
+        times = frame[self._event_time].to_numpy().view(np.int64)
         arrivals = raw.arrival_us if frame.height == len(raw) else raw.arrival_us[frame[ROW].to_numpy()]
         ahead: npt.NDArray[np.bool_] = times > arrivals + self._tolerance_us
         return ahead
@@ -98,6 +98,8 @@ def _undecoded(raw: RawBatch, rejects: Sequence[Reject]) -> dict[str, Failures]:
 
 
 def _rejects(raw: RawBatch, reasons: Mapping[int, list[str]], details: Mapping[int, str]) -> pl.DataFrame:
+    if not reasons:
+        return pl.DataFrame(schema=REJECT_SCHEMA)
     rows = sorted(reasons)
     # Messages fail in few ways: a list column is made of each once, not row by row, which costs twenty times as much.
     different = list(dict.fromkeys(tuple(reasons[row]) for row in rows))

@@ -114,8 +114,9 @@ class ExactReader:
         for name in self._times:
             texts = frame[name]
             instants = parse_timestamps(texts)
-            for at in (instants.is_null() & texts.is_not_null()).arg_true():
-                wrong.setdefault(at, f"{texts[at]!r} - at `$.{name}`")
+            if instants.null_count() > texts.null_count():
+                for at in (instants.is_null() & texts.is_not_null()).arg_true():
+                    wrong.setdefault(at, f"{texts[at]!r} - at `$.{name}`")
             frame = frame.with_columns(instants)
         if wrong:
             rejects.extend(Reject(frame[ROW][at], "decode.timestamp", text[:_DETAIL]) for at, text in wrong.items())

@@ -35,9 +35,10 @@ def parse_timestamps(texts: pl.Series) -> pl.Series:
     [datetime.datetime(2026, 3, 2, 8, 15, 30, 500000, tzinfo=zoneinfo.ZoneInfo(key='UTC')), None]
     """
     lengths = texts.str.len_bytes()
+    shortest = lengths.min()
+    if shortest in _LENGTHS and lengths.null_count() == 0 and shortest == lengths.max():
+        return _series(*_parse(texts, shortest), texts.name)
     found = [length for length in lengths.unique().to_list() if length in _LENGTHS]
-    if len(found) == 1 and lengths.null_count() == 0 and lengths.min() == lengths.max():
-        return _series(*_parse(texts, found[0]), texts.name)
     instants = np.zeros(len(texts), dtype=np.int64)
     valid = np.zeros(len(texts), dtype=np.bool_)
     for length in found:

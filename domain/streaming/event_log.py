@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-import numpy as np
 import polars as pl
 
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import from_bytes, micros, to_bytes
 from domain.streaming.parts import Part
 
 _LARGEST: Final = 1 << 17
@@ -65,5 +64,4 @@ class EventLog:
         return _Piece(rows.height, self._newest(rows), Part(to_bytes(rows)))
 
     def _newest(self, rows: pl.DataFrame) -> int:
-        # Not by `to_physical`: that is a query to Polars, and dearer than all else here.
-        return int(rows[self._time].to_numpy().view(np.int64).max())
+        return int(micros(rows[self._time]).max())

@@ -1,9 +1,11 @@
-"""Frames as bytes: stored state is versioned primitives and Arrow IPC, never pickled classes."""
+"""Frames as bytes, as stored state is versioned primitives and Arrow IPC, never pickled classes; times as numbers."""
 
 from __future__ import annotations
 
 import io
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 
@@ -17,3 +19,13 @@ def to_bytes(frame: pl.DataFrame) -> bytes:
 def from_bytes(data: bytes) -> pl.DataFrame:
     """Frame from `to_bytes`."""
     return pl.read_ipc(io.BytesIO(data))
+
+
+def micros(times: pl.Series) -> npt.NDArray[np.int64]:
+    """Microseconds of a column of times without nulls: Int64, or Datetime in microseconds.
+
+    >>> micros(pl.Series([7]).cast(pl.Datetime("us", "UTC"))).tolist()
+    [7]
+    """
+    # `to_physical` makes a query of it, which on few rows is dearer than most of what is done with them.
+    return times.to_numpy().view(np.int64)

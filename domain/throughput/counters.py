@@ -31,6 +31,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from domain.streaming.frames import micros
+
 Int64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
@@ -116,7 +118,7 @@ def increments(rows: pl.DataFrame, carry: pl.DataFrame) -> tuple[pl.DataFrame, p
         pl.Series(f"d_{name}", np.where(from_zero, now[name], np.maximum(now[name] - then[name], 0)) * known)
         for name in _TOTALS
     ]
-    counted = rows.with_columns(*columns, pl.Series("reset", begun & known))
+    counted = rows.hstack([*columns, pl.Series("reset", begun & known)])
     robots = pl.concat([carry["robot"], rows["robot"]])
     return counted, _next_carry(readings, robots, np.append(last, stale), len(last))
 
@@ -130,7 +132,7 @@ def changes(*columns: pl.Series) -> Bool:
     return differs
 
 
-def _micros(seconds: pl.Series) -> Int64:
+def _millionths(seconds: pl.Series) -> Int64:
     return np.rint(np.minimum(seconds.to_numpy() * 1e6, _LARGEST)).astype(np.int64)
 
 
@@ -138,10 +140,10 @@ def _stack(rows: pl.DataFrame, carry: pl.DataFrame) -> dict[str, Int64]:
     """Totals, time and boot epoch of the carried readings, then of the rows."""
     new = {
         "boot_epoch": rows["boot_epoch"].to_numpy(),
-        "at_us": rows["event_time"].to_physical().to_numpy(),
+        "at_us": micros(rows["event_time"]),
         "tasks": np.minimum(rows["tasks_done"].to_numpy(), _LARGEST),
-        "busy_us": _micros(rows["busy_s"]),
-        "available_us": _micros(rows["available_s"]),
+        "busy_us": _millionths(rows["busy_s"]),
+        "available_us": _millionths(rows["available_s"]),
     }
     return {name: np.concatenate([carry[name].to_numpy(), values]) for name, values in new.items()}
 
@@ -212,37 +214,38 @@ def _next_carry(readings: dict[str, Int64], robots: pl.Series, picked: Int64, fr
     return frame.select(CARRY_SCHEMA.keys()).sort("robot", "stale")
 
 
-def aggregate(rows: pl.DataFrame, window_us: int) -> pl.DataFrame:
-    """Partial of rows from `increments`, in `PARTIAL_SCHEMA`, sorted by key.
+def aggregate(rows: pl.DataFrame, window_us: int, known: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Partial of rows from `increments` and of what is `known` so far, in `PARTIAL_SCHEMA`, sorted by key.
 
     Windows start at multiples of `window_us` since the Unix epoch.
 
     Rows stand sorted by robot and time, so most neighbours share a window: runs are summed first, and only
     the runs are grouped.
     """
+    before = empty_partial() if known is None else known
     if rows.height == 0:
-        return empty_partial()
-    start = pl.Series(WINDOW_START, rows["event_time"].to_physical().to_numpy() // window_us * window_us)
+        return before
+    start = pl.Series(WINDOW_START, micros(rows["event_time"]) // window_us * window_us)
     runs = np.flatnonzero(changes(rows["robot"], rows["zone"], rows["site"], start))
     units = np.clip(rows["units"].fill_null(0).to_numpy(), 0, _LARGEST)
     battery = rows["battery"].to_numpy()
     frame = pl.DataFrame(
         {
-            **rows.select("site", "zone", "robot")[runs].to_dict(),
+            **rows[["site", "zone", "robot"]][runs].to_dict(),
             WINDOW_START: start.to_numpy()[runs],
             "messages": np.diff(runs, append=rows.height),
             "tasks": np.add.reduceat(rows["d_tasks"].to_numpy(), runs),
             "units": np.add.reduceat(units, runs),
             "busy_us": np.add.reduceat(rows["d_busy_us"].to_numpy(), runs),
             "available_us": np.add.reduceat(rows["d_available_us"].to_numpy(), runs),
-            "battery_ppm": np.add.reduceat(_micros(rows["battery"]), runs),
+            "battery_ppm": np.add.reduceat(_millionths(rows["battery"]), runs),
             "battery_min": np.minimum.reduceat(battery, runs),
             "queue_max": np.maximum.reduceat(rows["queue_depth"].to_numpy(), runs),
             "resets": np.add.reduceat(rows["reset"].to_numpy().astype(np.int64), runs),
         },
         schema=PARTIAL_SCHEMA,
     )
-    return merge([frame])
+    return merge([before, frame])
 
 
 def merge(partials: Sequence[pl.DataFrame]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import from_bytes, micros, to_bytes
 from domain.streaming.partition import IDENTITY
 from domain.throughput import counters
 
@@ -47,12 +47,12 @@ class RobotWindows:
         if rows.height == 0:
             return
         counted, self._carry = counters.increments(ordered(rows), self._carry)
-        self._partial = counters.merge([self._partial, counters.aggregate(counted, self._window)])
+        self._partial = counters.aggregate(counted, self._window, self._partial)
 
     def peek(self, pending: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
         """Partials of windows that start in [start, end), of the rows folded and pending; changes nothing."""
         counted, _ = counters.increments(ordered(pending), self._carry)
-        ahead = counters.merge([self._partial, counters.aggregate(counted, self._window)])
+        ahead = counters.aggregate(counted, self._window, self._partial)
         return ahead.filter(pl.col(counters.WINDOW_START).is_between(start, end, closed="left"))
 
     def close(self, end: int) -> pl.DataFrame:
@@ -79,7 +79,7 @@ def ordered(rows: pl.DataFrame) -> pl.DataFrame:
     Sorting by five columns is the dearest step of a window. One integer of robot and time settles the order unless
     two rows share both.
     """
-    times = rows["event_time"].to_physical().to_numpy()
+    times = micros(rows["event_time"])
     if rows.height == 0 or int(times.max() - times.min()) >> _TIME_BITS:
         return rows.sort(_ORDER)
     robots = rows["robot"].cast(pl.Categorical).to_physical().to_numpy().astype(np.int64)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import from_bytes, micros, to_bytes
 from domain.streaming.revisions import Revisions
 from domain.streaming.timeline import Stage
 from domain.streaming.versions import demand_version
@@ -170,7 +170,7 @@ class Stages(Generic[L]):
             else:
                 rows = self._revisions.final(rows, starts[-1] + self._window_us)
             frames.append(rows[list(self._output.schema)])
-            order.append(np.asarray(places[stage])[np.searchsorted(starts, rows[WINDOW_START].to_physical())])
+            order.append(np.asarray(places[stage])[np.searchsorted(starts, micros(rows[WINDOW_START]))])
         if not frames:
             return pl.DataFrame(schema=self._output.schema)
         told, place = frames[0] if len(frames) == 1 else pl.concat(frames), np.concatenate(order)
