@@ -42,7 +42,7 @@ _CONSUMER: dict[str, Any] = {
     "enable.partition.eof": True,
     "isolation.level": "read_committed",
     # Bounds memory per partition; the default is 64 MB.
-    "queued.max.messages.kbytes": 16_384,
+    "queued.max.messages.kbytes": 8_192,
     "queued.min.messages": 50_000,
     # The default pauses for 1 s once the queue is full, and it is drained in a tenth of that.
     "fetch.queue.backoff.ms": 10,
@@ -63,7 +63,7 @@ class KafkaSourceOptions:
     group: str
     start: Start = "earliest"
     stop_at_end: bool = False
-    batch_rows: int = 10_000
+    batch_rows: int = 20_000
     silence_s: float = 1.0
 
 

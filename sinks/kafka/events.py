@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
@@ -57,45 +56,43 @@ def events(output: Output, frame: pl.DataFrame, *, flow: str, writer: str) -> It
         ("content-type", b"application/json"),
         (WRITER_HEADER, writer.encode()),
     ]
-    time_column = next((c for c in ("window_end", "bucket_end", "event_time") if c in output.schema), None)
     byte_columns = [c.name for c in output.columns if c.kind == "bytes"]
     values, texts = _columns(frame)
-    subjects = zip(*(frame[c].to_list() for c in output.subject), strict=True) if output.subject else repeat(())
-    keys = zip(*(spelled(texts.get(c, values[c])) for c in output.key), strict=True)
-    instants: Sequence[Any] = values[time_column] if time_column else [None] * frame.height
-    rows = (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True))
-    for row, key, names, instant in zip(rows, keys, subjects, instants, strict=False):
-        subject = "/".join(map(str, names))
-        identity = id_of_spelled(output.event_type, key)
+    cuts = _cut(values, byte_columns)
+    subjects = _subjects(frame, output.subject)
+    # One step for all rows after the other takes two thirds of the time of all steps for each row.
+    ids = [id_of_spelled(output.event_type, key) for key in zip(*(spelled(texts[c]) for c in output.key), strict=True)]
+    written = [_encoder.encode(dict(zip(values, row, strict=True))) for row in zip(*values.values(), strict=True)]
+    times = [bytes(time)[1:-1] for time in values[output.dated_by]] if output.dated_by else []
+    for at, (identity, subject, value) in enumerate(zip(ids, subjects, written, strict=True)):
         headers = [*fixed, (ID_HEADER, identity.encode()), ("traceparent", _traceparent(identity))]
         if subject:
             headers.append(("ce_subject", _attribute(subject)))
-        if instant is not None:
-            headers.append(("ce_time", bytes(instant)[1:-1]))
-        cut = _cut(row, byte_columns) if byte_columns else []
-        if cut:
-            headers.append((CUT_HEADER, ",".join(cut).encode()))
-        yield Event(output.topic, identity, subject.encode(), _encoder.encode(row), headers)
+        if times:
+            headers.append(("ce_time", times[at]))
+        if at in cuts:
+            headers.append((CUT_HEADER, ",".join(cuts[at]).encode()))
+        yield Event(output.topic, identity, subject.encode(), value, headers)
 
 
-def _columns(frame: pl.DataFrame) -> tuple[dict[str, list[Any]], dict[str, list[str | None]]]:
-    """Values of all columns as they are written, and timestamps as event ids are made of them.
+def _columns(frame: pl.DataFrame) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Values of all columns as they are written, and as event ids are made of them, where timestamps differ.
 
     Rows are told of few windows, so each different instant is written once and not in every row.
     """
     values: dict[str, list[Any]] = {}
-    texts: dict[str, list[str | None]] = {}
+    texts: dict[str, list[Any]] = {}
     for column in frame.get_columns():
         name = column.name
         if isinstance(column.dtype, pl.Datetime):
             instants = column.to_numpy().astype(np.int64).tolist()
             known = {us: _EPOCH + timedelta(microseconds=us) for us in {*instants} if us != _NULL}
             written = {us: msgspec.Raw(_encoder.encode(instant)) for us, instant in known.items()}
-            spelled = {us: instant.isoformat() for us, instant in known.items()}
+            in_ids = {us: instant.isoformat() for us, instant in known.items()}
             values[name] = [*map(written.get, instants)]
-            texts[name] = [*map(spelled.get, instants)]
+            texts[name] = [*map(in_ids.get, instants)]
         else:
-            values[name] = column.to_list()
+            values[name] = texts[name] = column.to_list()
     return values, texts
 
 
@@ -105,12 +102,22 @@ def _attribute(subject: str) -> bytes:
     return (subject if subject.isprintable() else _NOT_IN_ATTRIBUTES.sub("\ufffd", subject)).encode()
 
 
-def _cut(row: dict[str, Any], byte_columns: list[str]) -> list[str]:
-    """Shorten long bytes in place, so that no message of any size can stop the flow; the columns it was."""
-    long = [c for c in byte_columns if row[c] is not None and len(row[c]) > LONGEST_BYTES]
-    for column in long:
-        row[column] = row[column][:LONGEST_BYTES]
-    return long
+def _subjects(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Subjects of rows, empty where the output has none."""
+    if not columns:
+        return [""] * frame.height
+    return ["/".join(map(str, names)) for names in zip(*(frame[c].to_list() for c in columns), strict=True)]
+
+
+def _cut(values: dict[str, list[Any]], byte_columns: Sequence[str]) -> dict[int, list[str]]:
+    """Shorten long bytes in place, so that no message of any size can stop the flow; the columns it was, by row."""
+    cuts: dict[int, list[str]] = {}
+    for column in byte_columns:
+        given = values[column]
+        for at in [at for at, data in enumerate(given) if data is not None and len(data) > LONGEST_BYTES]:
+            given[at] = given[at][:LONGEST_BYTES]
+            cuts.setdefault(at, []).append(column)
+    return cuts
 
 
 def _traceparent(identity: str) -> bytes:
