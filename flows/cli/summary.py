@@ -24,9 +24,7 @@ _TOTALS = """
 
 def summary(settings: Settings) -> Group:
     """Totals per source; the columns behind `rows in` add up to it. A line of warnings follows where there are any."""
-    table = Table(
-        title="rows in = good + quarantined + late + duplicates + conflicts", title_justify="left", padding=(0, 0)
-    )
+    table = Table(padding=(0, 0))
     table.add_column("source", no_wrap=True)
     for name in ("rows in", "good", "quarantined", "late", "duplicates", "conflicts"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -35,5 +33,6 @@ def summary(settings: Settings) -> Group:
         table.add_row(str(source), *(f"{count:,}" for count in counts))
         if warnings:
             warned.append(f"{source}: {warnings}")
+    sum_up = Text("rows in = good + quarantined + late + duplicates + conflicts")
     line = Text(f"warnings, which hold no message up: {'; '.join(warned)}")
-    return Group(table, line) if warned else Group(table)
+    return Group(sum_up, table, line) if warned else Group(sum_up, table)

@@ -37,7 +37,7 @@ _HOLDING: Final[dict[Held, str]] = {
     "": "",
     "dead_zone": ", and the {last} sent last stay while the backlog is so near to what is aimed at",
     "lasting": ", the most that need not go again once the backlog is cleared, and the {last} sent last stay",
-    "hysteresis": ", which is no further than {band:.4g} from the {last} sent last",
+    "hysteresis": ", which is no further than {band} from the {last} sent last",
     "dwell": ", but it went {way} {since} intervals ago and does not turn round before {dwell}: {last} stay",
     "rate": ", but it moves by {rate} an interval at most, and {last} were sent last",
     "limit": ", but the limits are {low} and {high}",
@@ -54,7 +54,7 @@ def reason(
     unit = zone.per_interval
     holding = _HOLDING[held].format(
         last=reading.last,
-        band=guards.band(zone.dead_zone, turns(wanted, reading, memory)),
+        band=_rounded(guards.band(zone.dead_zone, turns(wanted, reading, memory))),
         way="up" if memory.direction > 0 else "down",
         since=memory.since,
         dwell=guards.dwell,
@@ -63,11 +63,17 @@ def reason(
         high=reading.high,
     )
     return (
-        f"{robots} robots: a demand of {reading.demand:.6g} an hour keeps {zone.demand:.4g} busy, which at "
-        f"{aims.utilisation:.0%} utilisation are {zone.feed_forward:.4g}; the backlog of {reading.backlog:.6g} will be "
-        f"{zone.expected * unit:.6g} when this takes effect, {_against(zone)} the {zone.target * unit:.4g} "
-        f"give or take {zone.dead_zone * unit:.4g} aimed at; {wanted:.4g} are wanted{holding}."
+        f"{robots} robot{'' if robots == 1 else 's'}: work of {_rounded(reading.demand)} units an hour keeps "
+        f"{_rounded(zone.demand)} busy, which at {aims.utilisation:.0%} utilisation are "
+        f"{_rounded(zone.feed_forward)}; the backlog of {_rounded(reading.backlog)} units will be "
+        f"{_rounded(zone.expected * unit)} when this takes effect, {_against(zone)} the {_rounded(zone.target * unit)} "
+        f"give or take {_rounded(zone.dead_zone * unit)} aimed at; {_rounded(wanted)} are wanted{holding}."
     )
+
+
+def _rounded(value: float) -> str:
+    """A number as people read it; exact ones are in the evidence."""
+    return f"{round(value, 2):,.15g}"
 
 
 def _against(zone: Load) -> str:

@@ -80,7 +80,7 @@ def test_guards_without_sense_are_refused(wrong):
 @pytest.mark.parametrize(
     ("change", "memory", "held", "told"),
     [
-        ({}, fresh(), "hysteresis", ["26 robots", "828", "25.56", "no further than 1.566"]),
+        ({}, fresh(), "hysteresis", ["26 robots", "828", "25.56", "no further than 1.57"]),
         ({"demand": 1656.0}, fresh(), "rate", ["30 robots", "by 4 an interval", "26 were sent last"]),
         ({"demand": 300.0}, Memory(direction=1, since=2), "dwell", ["went up 2 intervals ago", "before 6"]),
         ({"low": 30}, fresh(), "limit", ["30 robots", "the limits are 30 and 60"]),
