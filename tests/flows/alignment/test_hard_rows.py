@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -122,6 +123,18 @@ def test_a_partition_that_returns_is_told_of_by_each_step_that_went_on(few):
     few.flow.read(lane, [robot("d", time_s) for time_s in (5.0, 500.0)])
     subjects = [signal["subject"] for signal in few.signals("partition_returned")]
     assert subjects == ["all:alignment/telemetry/1", "telemetry/1"]
+
+
+def test_a_partition_that_ends_early_keeps_no_decision_back():
+    """Of a topic that is read to its end, while the other partition goes on."""
+    early = ("telemetry", "1")
+    few = Few(TELEMETRY, TASKS, early)
+    few.flow.read(early, [robot("d", 5.0)])
+    few.flow.end(early)
+    few.go_on(700)
+    told = few.flow.table("alignment")
+    assert told["event_time"].max() >= START + timedelta(seconds=3 * INTERVAL_S)
+    assert few.signals("partition_returned") == []
 
 
 @pytest.mark.parametrize("interval_s", [60.0, 120.0, 240.0, 300.0, 420.0])
