@@ -33,7 +33,10 @@ CODES = {
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [7, 8])
 def test_accounting_equals_the_simulator_defect_by_defect(tmp_path, seed):
-    """Good, duplicate, conflicting, late and quarantined messages, the latter by reason, are exactly those made so."""
+    """Good, duplicate, conflicting, late and quarantined messages, the latter by reason, are exactly those made so.
+
+    What is not counted is kept to the byte, under the number of its line.
+    """
     day = small_day(seed)
     path = tmp_path / "day.jsonl"
     path.write_bytes(day.ndjson)
@@ -57,16 +60,6 @@ def test_accounting_equals_the_simulator_defect_by_defect(tmp_path, seed):
     }
     assert quarantine.filter(conflicts).height == day.fates["conflict"]
     assert table(settings, "late").height == day.fates["late"]
-
-
-@pytest.mark.slow
-def test_rejected_and_late_messages_keep_bytes_and_origin(tmp_path):
-    """What is not counted is kept to the byte, under the number of its line."""
-    day = small_day()
-    path = tmp_path / "day.jsonl"
-    path.write_bytes(day.ndjson)
-    settings = settings_of(tmp_path, path)
-    run(settings)
     for name in ("quarantine", "late"):
         kept = table(settings, name)
         assert kept["partition"].unique().to_list() == ["day.jsonl"]

@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 
 from domain.twin.warehouse import STREAMS
+from flows.settings import Time
 
 from .process import start
 from .warehouse import FILLED, settings_of_all, small_day, table, tables, write_all
 
 # An epoch of a killed run that closes windows, then runs that are killed before they close one again: state of
 # the first that was stored and is dead must not come back.
-LARGE_CHUNK = 40_000  # two minutes of event time per poll
+LARGE_CHUNK = 80_000  # four minutes of event time per poll
 SMALL_CHUNK = 1_200  # a few messages
+TIME = Time(window_s=120)  # each window costs as much as hundreds of messages
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[st
     """The folder of inputs, and the tables of a run over them that nobody disturbs."""
     folder = tmp_path_factory.mktemp("undisturbed")
     write_all(folder)
-    settings = settings_of_all(folder, folder)
+    settings = settings_of_all(folder, folder, time=TIME)
     assert start(settings).end() == 0
     expected = tables(settings)
     assert all(expected[name].count("\n") > 1 for name in FILLED)
@@ -39,14 +41,14 @@ def test_killed_runs_leave_the_tables_of_an_undisturbed_one(undisturbed, tmp_pat
     The number of workers changes from start to start. With Kafka on both sides there are many more kills, in
     `test_kills_kafka`.
     """
-    kills, workers = 10, (1, 2)
+    kills, workers = 6, (1, 2)
     inputs, expected = undisturbed
     dice = random.Random(20)
     turns = itertools.cycle(workers)
     after_output = 0
     messages = sum(len(small_day(stream=stream).messages) for stream in STREAMS)
     for kill in range(kills):
-        settings = settings_of_all(tmp_path, inputs, every_s=0.02, workers=next(turns))
+        settings = settings_of_all(tmp_path, inputs, time=TIME, every_s=0.02, workers=next(turns))
         if kill % 2:
             flow = start(settings, chunk=SMALL_CHUNK)
             flow.disturb(dice.choice([0, 1, 2, 3, 4]), dice.uniform(0, 0.3), signal.SIGKILL)
@@ -55,7 +57,7 @@ def test_killed_runs_leave_the_tables_of_an_undisturbed_one(undisturbed, tmp_pat
             assert flow.end() == -signal.SIGKILL
         after_output += flow.commits > 0
     assert after_output >= kills // 2
-    settings = settings_of_all(tmp_path, inputs, workers=next(turns))
+    settings = settings_of_all(tmp_path, inputs, time=TIME, workers=next(turns))
     assert 0 < table(settings, "accounting")["rows_in"].sum() < messages
     assert start(settings).end() == 0
     assert tables(settings) == expected
@@ -65,7 +67,7 @@ def test_killed_runs_leave_the_tables_of_an_undisturbed_one(undisturbed, tmp_pat
 def test_flow_stopped_by_sigterm_goes_on_where_it_was(undisturbed, tmp_path):
     """SIGTERM is a way to stop: the next start goes on, and nothing is lost or doubled."""
     inputs, expected = undisturbed
-    settings = settings_of_all(tmp_path, inputs, every_s=0.02)
+    settings = settings_of_all(tmp_path, inputs, time=TIME, every_s=0.02)
     for commits in (1, 3):
         start(settings, chunk=SMALL_CHUNK).disturb(commits, 0.0, signal.SIGTERM)
     assert start(settings).end() == 0
@@ -77,7 +79,7 @@ def test_start_after_a_clean_end_changes_nothing_and_reads_what_was_added(undist
     """A finished input may be started again: nothing is read twice, and lines added since are read."""
     _, expected = undisturbed
     messages = write_all(tmp_path)
-    settings = settings_of_all(tmp_path, tmp_path)
+    settings = settings_of_all(tmp_path, tmp_path, time=TIME)
     for _ in range(2):
         assert start(settings).end() == 0
         assert tables(settings) == expected
@@ -85,7 +87,7 @@ def test_start_after_a_clean_end_changes_nothing_and_reads_what_was_added(undist
         file.write(b"not json\n")
     assert start(settings).end() == 0
     assert table(settings, "accounting")["rows_in"].sum() == messages + 1
-    added = set(tables(settings)["quarantine"].splitlines()) - set(expected["quarantine"].splitlines())
-    assert len(added) == 1
+    found = tables(settings)
+    assert len(set(found["quarantine"].splitlines()) - set(expected["quarantine"].splitlines())) == 1
     for name in set(expected) - {"accounting", "quarantine", "rule_failures"}:
-        assert tables(settings)[name] == expected[name]
+        assert found[name] == expected[name]
