@@ -15,7 +15,7 @@ from schemas.errors import ContractError
 from tests.quality.hard_values import CONTRACT, RULES, expectation, hard_frame
 from tests.quality.oracle import failing_rows
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("parity")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audit")]
 
 
 @pytest.fixture(scope="module")

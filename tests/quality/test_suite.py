@@ -57,6 +57,7 @@ def test_canonical_json_reads_back_as_the_suite() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("audit")
 def test_great_expectations_loads_every_suite_and_knows_the_lane() -> None:
     """Each shipped suite loads with its severities, and every kind of the lane exists."""
     from great_expectations.core.expectation_suite import ExpectationSuite  # noqa: PLC0415 - slow to load
