@@ -168,3 +168,19 @@ def _run(proposed, decisions, ends, random):
         said.append(proposals.advance(parts[0], parts[1], end))
         state, before = proposals.snapshot(), end
     return Decided(*(pl.concat([getattr(s, name) for s in said]) for name in ("adjustments", "moves", "refused")))
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_reversal_is_remembered_from_when_it_was_made(restart):
+    """Not from the acceptance before it: said again it does nothing, until memory has passed since."""
+    proposals = Proposals(memory_us=10 * WEEK)
+    one = proposals.advance(_proposed(("x", -5_000, HOUR)), _decisions(), HOUR).adjustments.row(0, named=True)
+    proposals.advance(_proposed(), _decisions((one["proposal"], "accepted", 2 * HOUR)), 2 * HOUR)
+    proposals.advance(_proposed(), _decisions((one["reversal"], "accepted", 8 * WEEK)), 8 * WEEK)
+    if restart:
+        data, proposals = proposals.snapshot(), Proposals(memory_us=10 * WEEK)
+        proposals.restore(data)
+    for week, codes in ((12, []), (17, []), (18, ["proposal.unknown"]), (19, ["proposal.unknown"])):
+        said = proposals.advance(_proposed(), _decisions((one["reversal"], "accepted", week * WEEK)), week * WEEK)
+        assert said.refused["code"].to_list() == codes
+        assert said.moves.height == 0

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from domain.inventory.counts import COUNT_SCHEMA, ITEM_SCHEMA
 from domain.inventory.ledger import Ledger
 from domain.inventory.reconcile import ReconcileConfig, Reconciled, Reconciler
+from domain.inventory.steadiness import Steadiness
 from domain.inventory.tables import MOVE_SCHEMA
 from domain.inventory.tolerance import Noise, Tolerance
 from schemas.errors import RecoveryError
@@ -234,10 +235,10 @@ def _leaking(days, locations=("pick",), per_day=2):
 
 
 def test_a_slow_leak_is_found_among_counts_within_tolerance():
-    """Class C forgives 50 of 1000; fourteen days of two each are found long before that, and proposed."""
+    """Class C forgives 50 of 1000; fourteen days of two each are found long before that, restarts or not."""
     config = ReconcileConfig(noise=Noise(shares={**Noise().shares, "C": 0.0005}))
     opening, counts = _leaking(14)
-    said = _run(opening, counts, [_item("C")], hours=6, config=config)
+    said = _run(opening, counts, [_item("C")], hours=6, config=config, restart=True)
     assert set(_classes(said)) == {"ok"}
     leak = said.leaks.row(0, named=True)
     assert (leak["direction"], leak["location"]) == ("loss", "pick")
@@ -288,6 +289,41 @@ _COUNTS = st.lists(
     max_size=8,
     unique_by=lambda c: (c[1], c[3]),
 )
+
+
+def test_first_looks_are_believed_as_far_as_those_of_their_class_held():
+    """A class that changed until the final look loses, one that stayed gains; of others nothing is known."""
+    steadiness = Steadiness()
+    for number in range(5):
+        steadiness.first(("count", f"c{number}"), "shrinkage")
+        steadiness.first(("statement", f"c{number}"), "ok")
+        steadiness.final(("count", f"c{number}"), "timing")
+        steadiness.final(("statement", f"c{number}"), "ok")
+    shares = [steadiness.share(name) for name in ("shrinkage", "ok", "gain")]
+    assert shares == [8 / 15, 13 / 15, 8 / 10]
+
+
+def test_a_slip_says_nothing_of_a_leak():
+    """Neither its own number nor the way back from it goes into the sums."""
+    config = ReconcileConfig(noise=Noise(shares={**Noise().shares, "C": 0.0005}))
+    opening, counts = _leaking(14)
+    slip = _count(100, 5 * DAY + 6 * HOUR)
+    plain, slipped = (_run(opening, [*counts, *more], [_item("C")], hours=6, config=config) for more in ([], [slip]))
+    assert "mis_key" in _classes(slipped)
+    assert slipped.leaks.equals(plain.leaks)
+
+
+def test_a_restart_forgets_no_adjustment_no_item_and_no_first_look():
+    """What was made good is not proposed again, tolerances stay, and first looks are believed as far as they held."""
+    moves = [OPENING, _move(-20, 10 * HOUR, "adjust")]
+    counts = [*(_count(80, day * DAY) for day in range(4)), _count(77, 4 * DAY)]
+    whole, resumed = (_run(moves, counts, restart=restart) for restart in (False, True))
+    assert resumed.proposed["quantity"].to_list() == [-3_000]
+    assert resumed.looks.equals(whole.looks)
+    first = resumed.looks.filter(stage="first", **{"class": "ok"})["confidence"].to_list()
+    assert first == sorted(first)
+    assert first[0] == pytest.approx(0.8)
+    assert first[-1] > 0.8
 
 
 @pytest.mark.slow
