@@ -122,6 +122,22 @@ def test_rows_do_not_depend_on_each_other_and_survive_packing():
             among.unpack(row, data)
 
 
+def test_rows_that_are_grown_or_cleared_are_as_new():
+    """Whatever a row has been through, cleared it is what a new one is; so are those that room is made for."""
+    model = AdaptiveLevel(target=0.1)
+    levels, new = ConformalLevels(model, 3, 1), ConformalLevels(model, 3, 1).pack(0)
+    levels.grow(3)
+    rows = np.arange(3)
+    assert [levels.pack(row) for row in rows] == [new] * 3
+    for _ in range(5):
+        levels.learn(rows, np.full(3, 9.0))
+        levels.expect(rows, np.full(3, 2.0), np.full(3, 1.0))
+        levels.issue(rows, 0, 3)
+    assert levels.pack(2) != new
+    levels.clear(2)
+    assert levels.pack(2) == new
+
+
 def test_a_row_of_another_horizon_is_refused():
     """Bytes of a horizon of 3 do not become state of a horizon of 4."""
     with pytest.raises(ValueError, match="horizon 4"):
