@@ -164,6 +164,18 @@ def test_sql_over_the_postings_gives_the_same_as_of_balances(rows, cuts, valid, 
     assert sorted(told) == sorted(row for row in found if any(row[3:]))
 
 
+def test_a_key_is_known_from_its_first_move_on():
+    """Later moves, and a restart, do not make it younger."""
+    book = ledger()
+    for number, time in enumerate((100, 2_000)):
+        book.post(frame([move(number, time)]))
+    resumed = ledger()
+    resumed.restore(book.snapshot())
+    asked = pl.DataFrame({"site": "hub", "sku": "bolt", "location": "A1", "booked_us": [99, 100, 1_999]})
+    for one in (book, resumed):
+        assert one.known(asked).select("known", "location_known").rows() == [(False,) * 2, (True,) * 2, (True,) * 2]
+
+
 def test_older_than_the_history_is_not_answered():
     """What is forgotten gives nulls, never a wrong number; the oldest kept instant is right still."""
     book = Ledger(WINDOW, WINDOW)
