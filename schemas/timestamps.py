@@ -36,7 +36,7 @@ def parse_timestamps(texts: pl.Series) -> pl.Series:
     """
     lengths = texts.str.len_bytes()
     shortest = lengths.min()
-    if shortest in _LENGTHS and lengths.null_count() == 0 and shortest == lengths.max():
+    if isinstance(shortest, int) and shortest in _LENGTHS and lengths.null_count() == 0 and shortest == lengths.max():
         return _series(*_parse(texts, shortest), texts.name)
     found = [length for length in lengths.unique().to_list() if length in _LENGTHS]
     instants = np.zeros(len(texts), dtype=np.int64)
