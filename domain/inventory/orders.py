@@ -23,6 +23,7 @@ import msgspec
 import polars as pl
 
 from domain.inventory.proposal_tables import (
+    BY_TIME,
     CHANGED,
     DECIDED,
     DECISION_SCHEMA,
@@ -31,6 +32,7 @@ from domain.inventory.proposal_tables import (
     ORDER_SCHEMA,
     PAPER_SCHEMA,
     REFUSED_DECISION_SCHEMA,
+    Said,
 )
 from domain.inventory.tables import Schema
 from domain.streaming.versions import demand_version
@@ -46,7 +48,7 @@ _STATE_VERSION: Final = 1
 _STATUS: Final[dict[str, Status]] = {"accepted": "accepted", "rejected": "rejected", "expired": "expired"}
 
 PROPOSED_ORDER_SCHEMA: Final[Schema] = {
-    name: ORDER_SCHEMA[name] for name in ORDER_SCHEMA if name not in {"status", "decision", "by"}
+    name: ORDER_SCHEMA[name] for name in ORDER_SCHEMA if name not in {"status", *Said._fields}
 }
 """What a review proposes; `time_us` is the review's."""
 
@@ -120,7 +122,7 @@ class Orders:
             new = _Order(**row, left=row["quantity"])
             if before := self._open.get(new.key):
                 before.replaced = True
-                told.append(self._settle(before, "expired", time_us, decision=new.proposal))
+                told.append(self._settle(before, "expired", time_us, Said(new.proposal)))
             self._known[new.proposal] = self._open[new.key] = new
             told.append(self._settle(new, "proposed", time_us))
         return _table(told)
@@ -151,13 +153,13 @@ class Orders:
         return papers.join(places.unique(), on=places.columns, how="semi", nulls_equal=True)
 
     def _decide(self, decision: tuple[Any, ...], told: list[tuple[Any, ...]]) -> str | None:
-        event_id, proposal, verdict, by, time_us = decision
+        event_id, proposal, verdict, by, comment, time_us = decision
         order, wanted = self._known[proposal], _STATUS.get(verdict)
         if wanted is None:
             return NO_DECISION
         if order.status != "proposed":
             return _against(order, wanted)
-        told.append(self._settle(order, wanted, time_us, event_id, by))
+        told.append(self._settle(order, wanted, time_us, Said(event_id, by, comment)))
         if wanted == "rejected":
             self._rejected[order.key] = time_us + self._hold
         if wanted == "accepted" and order.left == 0:
@@ -182,16 +184,14 @@ class Orders:
         if not awaited:
             self._awaited.pop(place, None)
 
-    def _settle(
-        self, order: _Order, status: Status, time_us: int, decision: str | None = None, by: str | None = None
-    ) -> tuple[Any, ...]:
+    def _settle(self, order: _Order, status: Status, time_us: int, said: Said = BY_TIME) -> tuple[Any, ...]:
         if order.status == "proposed" and status != "proposed":
             del self._open[order.key]
         order.status, order.settled_us = status, time_us
         if status not in {"proposed", "accepted"}:
             self._past.append(order)
         what = {name: getattr(order, name) for name in PROPOSED_ORDER_SCHEMA}
-        row = what | {"status": status, "time_us": time_us, "decision": decision, "by": by}
+        row = what | {"status": status, "time_us": time_us} | said._asdict()
         return tuple(row[name] for name in ORDER_SCHEMA)
 
     def _pass(self, until_us: int) -> Iterator[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ Times are Int64 microseconds UTC, quantities Int64 thousandths of the base unit.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -35,9 +35,23 @@ DECISION_SCHEMA: Final[Schema] = {
     "proposal": pl.String,
     "decision": pl.String,
     "by": pl.String,
+    "comment": pl.String,
     "time_us": pl.Int64,
 }
-"""What somebody decided about a proposal, or about its reversal, by id. `by` may be null."""
+"""What somebody decided about a proposal, or about its reversal, by id, and why. `by` and `comment` may be null."""
+
+
+class Said(NamedTuple):
+    """What settled a proposal: the event that decided it, or the proposal that took its place; by whom, and why."""
+
+    decision: str | None = None
+    by: str | None = None
+    comment: str | None = None
+
+
+BY_TIME: Final = Said()
+"""Nobody: it is new, or time has passed, or papers came."""
+
 
 ADJUSTMENT_SCHEMA: Final[Schema] = {
     "proposal": pl.String,
@@ -53,6 +67,7 @@ ADJUSTMENT_SCHEMA: Final[Schema] = {
     "expires_us": pl.Int64,
     "decision": pl.String,
     "by": pl.String,
+    "comment": pl.String,
 }
 """What became of a proposal and when; (proposal, status) is unique. `event_id` and `kind` are of the count behind it,
 `decision` is the event that decided it (of one that another took the place of, that one's id), null where time did."""
@@ -86,9 +101,10 @@ ORDER_SCHEMA: Final[Schema] = {
     "demand_model": pl.String,
     "decision": pl.String,
     "by": pl.String,
+    "comment": pl.String,
 }
 """What became of a proposed order or transfer (`kind`) and when; (proposal, status) is unique. `from_site` is null of
-an order; `decision` and `by` as of adjustments."""
+an order; `decision` to `comment` as of adjustments."""
 
 PAPER_SCHEMA: Final[Schema] = {
     "kind": pl.String,

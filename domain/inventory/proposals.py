@@ -24,6 +24,7 @@ from domain.inventory.counts import PROPOSED_SCHEMA
 from domain.inventory.proposal_tables import (
     ADJUST_MOVE_SCHEMA,
     ADJUSTMENT_SCHEMA,
+    BY_TIME,
     CHANGED,
     DECIDED,
     DECISION_SCHEMA,
@@ -32,6 +33,7 @@ from domain.inventory.proposal_tables import (
     NOT_ACCEPTED,
     REFUSED_DECISION_SCHEMA,
     UNKNOWN,
+    Said,
 )
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
@@ -89,7 +91,12 @@ class _Decision:
     proposal: str
     decision: str
     by: str | None
+    comment: str | None
     time_us: int
+
+    @property
+    def said(self) -> Said:
+        return Said(self.event_id, self.by, self.comment)
 
 
 @dataclass(slots=True)
@@ -139,7 +146,7 @@ class Proposals:
         before = self._open.pop(new.key, None)
         if before:
             before.replaced = True
-            self._settle(before, "expired", time_us, output, decision=name)
+            self._settle(before, "expired", time_us, output, Said(name))
         self._known[name] = self._reversals[reversal] = self._open[new.key] = new
         self._settle(new, "proposed", time_us, output)
 
@@ -162,7 +169,7 @@ class Proposals:
         if proposal.status != "proposed":
             return _against(proposal, wanted)
         del self._open[proposal.key]
-        self._settle(proposal, wanted, decision.time_us, output, decision.event_id, decision.by)
+        self._settle(proposal, wanted, decision.time_us, output, decision.said)
         if wanted == "accepted":
             output.moves.append(_move(proposal, proposal.proposal, proposal.quantity, decision.time_us, None))
         return None
@@ -175,25 +182,17 @@ class Proposals:
         if proposal.status != "accepted":
             return NOT_ACCEPTED
         corrects = _move_id(proposal.proposal)
-        self._settle(proposal, "reversed", decision.time_us, output, decision.event_id, decision.by)
+        self._settle(proposal, "reversed", decision.time_us, output, decision.said)
         output.moves.append(_move(proposal, proposal.reversal, -proposal.quantity, decision.time_us, corrects))
         return None
 
-    def _settle(
-        self,
-        proposal: _Proposal,
-        status: Status,
-        time_us: int,
-        output: _Output,
-        decision: str | None = None,
-        by: str | None = None,
-    ) -> None:
+    def _settle(self, proposal: _Proposal, status: Status, time_us: int, output: _Output, said: Said = BY_TIME) -> None:
         p = proposal
         p.status, p.settled_us = status, time_us
         if status != "proposed":
             self._past.append((time_us, p))
         what = (*p.key, p.quantity, p.event_id, p.kind, p.reason, p.evidence, p.expires_us)
-        output.adjustments.append((p.proposal, p.reversal, status, time_us, *what, decision, by))
+        output.adjustments.append((p.proposal, p.reversal, status, time_us, *what, *said))
 
     def _pass(self, until_us: int, output: _Output) -> None:
         """Time passes: proposals expire, and what was settled long ago is forgotten."""
@@ -249,4 +248,4 @@ def _move_id(document: str) -> str:
 
 
 def _fields(decision: _Decision) -> tuple[Any, ...]:
-    return decision.event_id, decision.proposal, decision.decision, decision.by, decision.time_us
+    return decision.event_id, decision.proposal, decision.decision, decision.by, decision.comment, decision.time_us

@@ -112,6 +112,7 @@ ORDER_PROPOSAL = Output(
         Column("demand_model", "string", "", "Demand model behind it, with its parameters"),
         Column("decision", "string", "", "Event that decided, or the proposal that took its place", nullable=True),
         Column("by", "string", "", "Who decided", nullable=True),
+        Column("comment", "string", "", "Why, in their words", nullable=True),
     ),
     key=("proposal", "status"),
     event_type="takt.signal.replenishment.v1",

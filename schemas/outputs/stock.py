@@ -115,6 +115,7 @@ ADJUSTMENT = Output(
         Column("expires_at", "timestamp", "UTC", "Decisions after it are refused"),
         Column("decision", "string", "", "Event that decided, or the proposal that took its place", nullable=True),
         Column("by", "string", "", "Who decided", nullable=True),
+        Column("comment", "string", "", "Why, in their words", nullable=True),
     ),
     key=("proposal", "status"),
     event_type="takt.signal.adjustment.v1",

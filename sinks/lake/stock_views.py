@@ -122,7 +122,7 @@ def _history_sql() -> str:
     )
 
 
-_UNDECIDED = ("status", "decision", "by")
+_UNDECIDED = ("status", "decision", "by", "comment")
 
 OPEN = Output(
     name="adjustment_open",

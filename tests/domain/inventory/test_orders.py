@@ -27,7 +27,7 @@ def proposed(*rows, at):
 
 def decisions(*rows):
     """(proposal, decision, time)."""
-    data = [(f"d{at}-{what}", name, what, "jo", at) for name, what, at in rows]
+    data = [(f"d{at}-{what}", name, what, "jo", "seen", at) for name, what, at in rows]
     return pl.DataFrame(data, schema=DECISION_SCHEMA, orient="row")
 
 
@@ -61,7 +61,7 @@ def test_an_accepted_order_is_awaited_until_its_papers_come():
         DAY + 4 * HOUR,
     )
     assert fates(told) == [("a", "accepted", DAY + HOUR, f"d{DAY + HOUR}-accepted")]
-    assert told["by"].to_list() == ["jo"]
+    assert told.select("by", "comment").rows() == [("jo", "seen")]
     assert refused.height == 0
     assert awaited(orders) == {"north": 40}
     told, _ = orders.advance(decisions(), papers(("order", None, 50, 2 * DAY)), 2 * DAY)

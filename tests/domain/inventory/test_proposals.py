@@ -26,7 +26,7 @@ def _proposed(*rows):
 
 def _decisions(*rows):
     """(proposal, decision, time)."""
-    data = [(f"d{i}-{t}", proposal, decision, "jo", t) for i, (proposal, decision, t) in enumerate(rows)]
+    data = [(f"d{i}-{t}", proposal, decision, "jo", "seen", t) for i, (proposal, decision, t) in enumerate(rows)]
     return pl.DataFrame(data, schema=DECISION_SCHEMA, orient="row")
 
 
@@ -175,7 +175,8 @@ def test_a_reversal_is_remembered_from_when_it_was_made(restart):
     """Not from the acceptance before it: said again it does nothing, until memory has passed since."""
     proposals = Proposals(memory_us=10 * WEEK)
     one = proposals.advance(_proposed(("x", -5_000, HOUR)), _decisions(), HOUR).adjustments.row(0, named=True)
-    proposals.advance(_proposed(), _decisions((one["proposal"], "accepted", 2 * HOUR)), 2 * HOUR)
+    said = proposals.advance(_proposed(), _decisions((one["proposal"], "accepted", 2 * HOUR)), 2 * HOUR)
+    assert said.adjustments.select("by", "comment").rows() == [("jo", "seen")]
     proposals.advance(_proposed(), _decisions((one["reversal"], "accepted", 8 * WEEK)), 8 * WEEK)
     if restart:
         data, proposals = proposals.snapshot(), Proposals(memory_us=10 * WEEK)
