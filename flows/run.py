@@ -40,7 +40,7 @@ def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
     """Give a flow to the engine."""
     every = timedelta(seconds=settings.epoch_s)
     # What is loaded by now stays for good, and each poll of a topic makes thousands of objects that are in no cycle.
-    # Looking through these and those for garbage again and again took a twentieth of the time.
+    # Looking through these and those for garbage again and again took a twelfth of the time.
     gc.freeze()
     gc.set_threshold(_OBJECTS)
     try:
