@@ -27,9 +27,12 @@ from .alignment.floor import DECIDED, alignment
 from .process import FlowProcess, start
 from .warehouse import FILLED, settings_of, small_day, table, tables
 
+pytestmark = pytest.mark.xdist_group("kafka kills")
+
 # As in test_kills: epochs that close windows, then runs that are killed before they close one again.
 MANY_ROWS = 100
 FEW_ROWS = 5
+TIME = Time(window_s=90, lateness_s=30)  # each window costs as much as hundreds of messages
 
 Event = tuple[object, ...]
 """All of a message but its offset and time, which are of the moment, and its writer, whose name has the run in it."""
@@ -54,7 +57,7 @@ class Inputs:
         }
         kafka = KafkaSettings(bootstrap=self.kafka.broker.bootstrap)
         update = {"kafka": kafka, "topics": outputs, "output": Output(eager=eager), "sources": sources}
-        update |= {"alignment": alignment(), "time": Time(lateness_s=30)}
+        update |= {"alignment": alignment(), "time": TIME}
         return settings_of(folder, folder, **how).model_copy(update=update)
 
     def events(self, settings: Settings) -> Counter[Event]:
@@ -94,13 +97,13 @@ def undisturbed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tup
     return expected, events
 
 
-def kill(settings: Settings, number: int, dice: random.Random) -> FlowProcess:
+def kill(settings: Settings, number: int, dice: random.Random, many_rows: int = MANY_ROWS) -> FlowProcess:
     """Start the flow and kill it: in turn at any moment, and right after a commit of its first or second sink."""
     if number % 2:
         flow = start(settings, batch_rows=FEW_ROWS)
         flow.disturb(dice.randint(0, 6), dice.uniform(0, 0.3), signal.SIGKILL)
     else:
-        flow = start(settings, batch_rows=MANY_ROWS, die_after_commit=1 + number // 2 % 4)
+        flow = start(settings, batch_rows=many_rows, die_after_commit=1 + number // 2 % 4)
         assert flow.end() == -signal.SIGKILL
         assert flow.lake.value - flow.kafka.value == (number // 2 + 1) % 2
     return flow
@@ -109,8 +112,8 @@ def kill(settings: Settings, number: int, dice: random.Random) -> FlowProcess:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kills", "workers", "eager"),
-    [(20, (1,), False), (6, (2,), False), (8, (1, 2), False), (4, (1,), True)],
-    ids=["one worker", "two workers", "one and two in turn", "eager"],
+    [(20, (1,), False), (9, (2, 2, 1), False), (3, (1,), True)],
+    ids=["one worker", "two workers, again two, and one in turn", "eager"],
 )
 def test_killed_runs_leave_lake_and_topics_of_an_undisturbed_one(inputs, undisturbed, tmp_path, kills, workers, eager):
     """Kills at start, in the midst, between the sinks' commits and between these and the engine's change nothing.

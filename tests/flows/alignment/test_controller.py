@@ -18,6 +18,8 @@ from tests.flows.warehouse import settings_of, table
 
 from .floor import START, alignment, answer, clean, time_of
 
+pytestmark = pytest.mark.xdist_group("kafka kills")
+
 MINUTES = 60
 ROUNDS = 4
 
