@@ -179,3 +179,9 @@ def test_state_of_another_version_is_refused():
         TaskBook().restore({**book.snapshot(), "version": 0})
     assert state_of(book) == "created"
     assert set(FLOW_SCHEMA) >= set(COUNTS)
+
+
+def test_a_book_that_nothing_was_told_can_be_saved_and_taken_up():
+    book = TaskBook()
+    book.restore(TaskBook().snapshot())
+    assert book.open().is_empty()
