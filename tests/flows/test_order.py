@@ -28,6 +28,7 @@ DOUBLED = 0.05
 # Windows of two minutes: each costs as much as hundreds of messages.
 PUNCTUAL = Time(window_s=120, disorder_s=DISORDER_S, lateness_s=0)
 PATIENT = Time(window_s=120, disorder_s=DISORDER_S, lateness_s=60)
+USUAL = Time(window_s=120)
 
 
 @cache
@@ -115,13 +116,13 @@ def in_tiny_batches(folder: Path, content: bytes) -> Settings:
 
 
 def with_two_workers(folder: Path, content: bytes) -> Settings:
-    return in_chunks(20_000, folder, content, workers=2)
+    return in_chunks(50_000, folder, content, workers=2)
 
 
 def in_chunks(size: int, folder: Path, content: bytes, **how: object) -> Settings:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "_CHUNK", size)
-        return worked_off(folder, content, **how)
+        return worked_off(folder, content, time=USUAL, **how)
 
 
 @pytest.mark.slow
@@ -136,7 +137,7 @@ def test_cuts_and_workers_change_no_value_in_any_table(
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """All tables of a run that reads the day in one batch."""
-    return tables(worked_off(tmp_path_factory.mktemp("whole") / "run", small_day().ndjson))
+    return tables(worked_off(tmp_path_factory.mktemp("whole") / "run", small_day().ndjson, time=USUAL))
 
 
 @pytest.mark.slow
