@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -30,6 +30,7 @@ def test_conditional_moments_are_those_of_scipy(mean, ratio, sold):
 
 
 @given(st.floats(0, 1e9), st.floats(0, 1e9), st.floats(0, 1e18))
+@example(1e12 + 5e6, 1e12, 1e12)  # digits cancel to a variance below 0
 def test_moments_are_finite_and_never_below_what_was_sold(sold, mean, variance):
     """However far the sale lies in the tail, moments are finite, the mean at least the sale, the variance 0 or more."""
     tail = demand_at_least(sold, mean, variance)
@@ -37,6 +38,11 @@ def test_moments_are_finite_and_never_below_what_was_sold(sold, mean, variance):
     assert math.isfinite(tail.variance)
     assert tail.mean >= sold
     assert tail.variance >= 0
+
+
+def test_a_sale_that_is_off_by_rounding_is_a_whole_one():
+    """3 and a millionth of a millionth is 3 sold, not a demand of 4 or more."""
+    assert demand_at_least(3 + 1e-12, 4.0, 6.0).mean == pytest.approx(demand_at_least(3, 4.0, 6.0).mean, rel=1e-9)
 
 
 def test_the_mean_is_found_behind_stock_outs():
