@@ -15,8 +15,8 @@ from tests.flows.warehouse import table, tables
 
 from .floor import DECIDED, answer, clean, settings_of_floor, written
 
-LARGE_CHUNK, SMALL_CHUNK = 40_000, 1_200
-TIME = Time(lateness_s=30)
+LARGE_CHUNK, SMALL_CHUNK = 80_000, 1_200
+TIME = Time(window_s=90, lateness_s=30)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def _answers(settings: Settings):
 @pytest.mark.slow
 def test_killed_runs_leave_the_tables_of_an_undisturbed_one(undisturbed, tmp_path):
     """Kills at start, in the midst and between the lake's commit and the engine's; workers change between starts."""
-    kills, turns = 8, itertools.cycle((1, 2))
+    kills, turns = 6, itertools.cycle((1, 2))
     inputs, expected = undisturbed
     dice = random.Random(4)
     after_output = 0
