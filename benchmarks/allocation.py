@@ -89,6 +89,7 @@ def instance(seed: int, robot_count: int, task_count: int, *, crowded: bool = Fa
     """The same as a problem."""
     todo, fleet, config = site(seed, robot_count, task_count, crowded=crowded)
     held = todo.clear().with_columns(since_us=pl.lit(None, pl.Int64))
+    todo = todo.with_columns(told=pl.lit(None, pl.String))
     return problem(with_ability(fleet, NOW, config), todo, held, NOW, config)
 
 

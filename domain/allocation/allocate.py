@@ -6,7 +6,8 @@ Rules:
   work. A robot that is decommissioned, offline, faulty, unreachable, of unknown state or part of a deadlock never is.
 - The tasks of a site are put into one sequence per robot, behind what it has already, at the least cost that is found
   (`costs`, `congestion`): a first plan in rounds of an assignment problem (`assign`), then local search (`improve`).
-- Tasks that robots have stay where they are. What is decided says nothing about the next time.
+- Tasks that robots have stay where they are. Those that a robot was told to do stay with it unless another one is
+  better by `change_s`: a recommendation that turns with every second of difference is obeyed by nobody.
 - The result depends on the rows alone, not on their order; ties go to the smaller name.
 """
 
@@ -57,10 +58,9 @@ def allocate(
 
     `done` (DONE_SCHEMA): those tasks that open ones depend on and that are done; by default none.
     """
-    columns = [*TASK_SCHEMA, "since_us"]
-    if "since_us" not in tasks.columns:
-        tasks = tasks.with_columns(since_us=pl.lit(None, pl.Int64))
-    rows = tasks.select(columns).sort("site", "task")
+    optional = {"since_us": pl.Int64, "told": pl.String}
+    absent = [pl.lit(None, kind).alias(name) for name, kind in optional.items() if name not in tasks.columns]
+    rows = tasks.with_columns(absent).select(*TASK_SCHEMA, *optional).sort("site", "task")
     fleet = with_ability(robots, now_us, config)
     finished = pl.DataFrame(schema=DONE_SCHEMA) if done is None else done
     parts = [

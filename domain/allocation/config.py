@@ -48,6 +48,8 @@ class AllocationConfig:
     """Cost of each robot in a zone above its limit."""
     zone_limits: Mapping[tuple[str, str], int] = field(default_factory=lambda: _NO_LIMITS)
     """Robots that work well together in a zone, by (site, zone); a zone that is not named has no limit."""
+    change_s: float = 60.0
+    """Cost of giving a task to another robot than was told last, while that one can work: for less nobody turns."""
     priority_cost: float = 0.5
     """A second until a task is done costs 1 + this, times its class."""
     lateness_cost: float = 4.0

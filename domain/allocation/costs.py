@@ -1,8 +1,8 @@
 """What a sequence of tasks costs a robot, in seconds.
 
 A robot does its tasks one after another: it charges if it must, travels, works. A second until a task is done costs
-its weight; a second late costs `lateness_cost` times that; battery used, old telemetry and errors cost besides. What
-robots cost each other by crowding a zone is not in here (`congestion`).
+its weight; a second late costs `lateness_cost` times that; battery used, old telemetry, errors and taking over what
+another robot was told to do cost besides. What robots cost each other by crowding a zone is not in here (`congestion`).
 
 A robot must charge before a task that would leave it with less than the reserve. It then charges up to
 `charge_until_pct`, or to what the task needs if that is more. What a full battery does not last for cannot be done;
@@ -110,4 +110,11 @@ def task_cost_s(problem: Problem, robots: Int64, task: Int64, step: Step) -> Flo
     """Cost of a step's tasks."""
     config = problem.config
     timed = problem.tasks.weight[task] * (step.done_s + config.lateness_cost * step.late_s)
-    return timed + step.energy_pct * config.energy_s_pct + problem.robots.health_s[robots]
+    steady = step.energy_pct * config.energy_s_pct + problem.robots.health_s[robots]
+    return timed + steady + change_s(problem, robots, task)
+
+
+def change_s(problem: Problem, robots: Int64, task: Int64) -> Float64:
+    """Cost of tasks that another robot was told to do."""
+    told = problem.tasks.told[task]
+    return np.where((told >= 0) & (told != robots), problem.config.change_s, 0.0)

@@ -47,6 +47,8 @@ class Tasks:
     due_s: Float64
     kind: Int64
     """What it requires, as a row of `Problem.capable`."""
+    told: Int64
+    """Robot that was told last to do it, -1 where none was that is able to work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ def problem(
 ) -> Problem:
     """Arrays of one site, rows as given.
 
-    `robots` has besides ROBOT_SCHEMA `able` Boolean; `tasks` are those to give away; `committed` those that robots
-    have, in the order in which they will be done.
+    `robots` has besides ROBOT_SCHEMA `able` Boolean; `tasks` are those to give away, with `told`; `committed` those
+    that robots have, in the order in which they will be done.
     """
     zones = {zone: at for at, zone in enumerate(_zones(robots, tasks, committed))}
     able = robots.filter("able")
@@ -86,7 +88,9 @@ def problem(
         standing[robot, zone] = True
     blocked = np.zeros(len(zones), dtype=np.int64)
     np.add.at(blocked, [zones[zone] for zone in robots.filter(~pl.col("able"), pl.col("active"))["zone"]], 1)
-    todo = _tasks(tasks, now_us, config, zones, [kinds[kind] for kind in required])
+    number = {robot: at for at, robot in enumerate(able["robot"])}
+    told = np.array([number.get(robot, -1) for robot in tasks["told"]], dtype=np.int64)
+    todo = _tasks(tasks, now_us, config, zones, [kinds[kind] for kind in required], told)
     site = str(robots["site"][0]) if robots.height else ""
     return Problem(
         robots=arrays,
@@ -122,6 +126,7 @@ def _tasks(
     config: AllocationConfig,
     zones: Mapping[str, int],
     kinds: list[int],
+    told: Int64,
 ) -> Tasks:
     due_us = rows["due_us"].cast(pl.Float64).fill_null(np.inf).to_numpy()
     return Tasks(
@@ -132,6 +137,7 @@ def _tasks(
         weight=1 + config.priority_cost * aged_priority(rows, now_us, config),
         due_s=(due_us - now_us) / US_PER_S,
         kind=np.array(kinds, dtype=np.int64),
+        told=told,
     )
 
 

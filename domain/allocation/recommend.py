@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from domain.allocation.congestion import Congestion
-from domain.allocation.costs import steps
+from domain.allocation.costs import change_s, steps
 from domain.allocation.problem import TOP_PRIORITY, US_PER_S, Int64, Problem, aged_priority
 from domain.allocation.tables import ASSIGNMENT_SCHEMA
 
@@ -56,6 +56,7 @@ def _rows(problem: Problem, robot: Int64, task: Int64, place: int, shares: np.nd
             "sequence": np.full(robot.size, place + 1),
             "health_s": problem.robots.health_s[robot],
             "congestion_s": shares,
+            "change_s": change_s(problem, robot, task),
         }
     )
 

@@ -26,7 +26,8 @@ TASK_SCHEMA: Final[Schema] = {
 """An open task; (site, task) is unique. `work_micro` is millionths of a work unit, `x` and `y` metres on the site's
 map, `priority` 0 (least urgent) to 9. `state` is created, queued, assigned or started; the last two have a robot.
 Nullable: due_us, requires, x, y, depends_on, robot. Dependencies are tasks of the same site. Optional besides:
-`since_us` Int64, when it took its state; robots do tasks in the order in which they were given them."""
+`since_us` Int64, when it took its state; robots do tasks in the order in which they were given them. And `told` String,
+the robot that was recommended for it last."""
 
 ROBOT_SCHEMA: Final[Schema] = {
     "site": pl.String,
@@ -51,7 +52,7 @@ OPTIONAL_SCHEMA: Final[Schema] = {"rate": pl.Float64, "errors": pl.Int64}
 DONE_SCHEMA: Final[Schema] = {"site": pl.String, "task": pl.String}
 """Tasks that are done: dependencies that hold nothing up."""
 
-COSTS: Final = ("wait_s", "battery_s", "travel_s", "work_s", "energy_s", "health_s", "congestion_s")
+COSTS: Final = ("wait_s", "battery_s", "travel_s", "work_s", "energy_s", "health_s", "congestion_s", "change_s")
 """Parts of a cost that a task has whatever its priority and due time."""
 
 ASSIGNMENT_SCHEMA: Final[Schema] = {
@@ -68,11 +69,12 @@ ASSIGNMENT_SCHEMA: Final[Schema] = {
     "reason": pl.String,
 }
 """A task that a robot should do, as its `sequence`-th (from 1) after what it has already; `zone` is the task's,
-`expected_us` when it should be done. `cost_s` is the sum of its nine parts:
+`expected_us` when it should be done. `cost_s` is the sum of its ten parts:
 
 - `wait_s`, `battery_s`, `travel_s`, `work_s`: until the robot turns to it, charges for it, gets there, has done it;
 - `priority_s`: what the time until it is done costs more because of its class; `lateness_s`: what being late costs;
-- `energy_s`: battery used; `health_s`: old telemetry, errors; `congestion_s`: its share of robots above a zone's limit.
+- `energy_s`: battery used; `health_s`: old telemetry, errors; `congestion_s`: its share of robots above a zone's limit;
+- `change_s`: another robot was told last to do it.
 
 `charge_first`: it must charge before, to `charge_pct` percent (else null). Sorted by site, robot, sequence."""
 

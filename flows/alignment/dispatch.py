@@ -89,7 +89,8 @@ class Dispatch:
         # One that is well again, but not yet for long enough, is treated as the faulty one that it was.
         mode = pl.when(pl.col("_failed").is_null()).then("mode").otherwise(pl.lit(FAULT))
         well = robots.join(out, on=_ROBOT, how="left", maintain_order="left").with_columns(mode=mode).drop("_failed")
-        taken = self._recovery.as_allocated(tasks)
+        told = self._given.select("site", "task", told="robot")
+        taken = self._recovery.as_allocated(tasks).join(told, on=("site", "task"), how="left", maintain_order="left")
         found = allocate(taken, well, at, self._config, done.select(DONE_SCHEMA.keys()))
         given = found.assignments.select(_GIVEN)
         fresh = found.assignments.join(self._given, on=_GIVEN, how="anti", maintain_order="left")

@@ -25,6 +25,7 @@ ASSIGNMENT = Output(
         Column("energy_s", "number", "s", "Battery used, in seconds of cost"),
         Column("health_s", "number", "s", "Doubt about the robot: old telemetry, errors"),
         Column("congestion_s", "number", "s", "Its share of robots above a zone's limit"),
+        Column("change_s", "number", "s", "Taking it from the robot that was told last to do it"),
         Column("priority_s", "number", "s", "What the time until it is done costs more because of its class"),
         Column("lateness_s", "number", "s", "After the time it is due"),
         Column("charge_first", "boolean", "", "Whether the robot must charge before it"),

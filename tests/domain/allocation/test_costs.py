@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -129,6 +130,19 @@ def test_a_full_zone_is_left_to_the_robot_that_is_in_it():
     assert allocate(todo, fleet, NOW, full).assignments["robot"].to_list() == ["there"]
     cheap = AllocationConfig(zone_limits={("s", "b"): 1}, congestion_s=10)
     assert allocate(todo, fleet, NOW, cheap).assignments["robot"].to_list() == ["near"]
+
+
+def test_a_task_turns_from_who_was_told_only_for_what_a_change_costs():
+    """One that is nearer by seconds does not get it, by more than a minute does; nor is it kept for who cannot work."""
+    todo = tasks(t={"x": 0.0, "y": 0.0, "priority": 0}).with_columns(told=pl.lit("told"))
+    for nearer_m, chosen in ((59.0, "told"), (61.0, "near")):
+        fleet = robots(told={"x": 100.0, "y": 0.0}, near={"x": 100.0 - nearer_m, "y": 0.0})
+        config = AllocationConfig(travel_pct_s=0.0)
+        row = allocate(todo, fleet, NOW, config).assignments.row(0, named=True)
+        assert (row["robot"], row["change_s"]) == (chosen, 0 if chosen == "told" else config.change_s)
+    out = robots(told={"mode": "fault"}, near={"x": 900.0, "y": 0.0})
+    row = allocate(todo, out, NOW, AllocationConfig()).assignments.row(0, named=True)
+    assert (row["robot"], row["change_s"]) == ("near", 0)
 
 
 def test_wrong_settings_are_named_together():
