@@ -94,10 +94,14 @@ class Fates(RuleBasedStateMachine):
             assert (row["task"], row["robot"], row["failed_us"]) in taken
 
     def _well(self):
+        """Who is well as far as anybody can know: silence is no failure before its time, nor where nobody is heard."""
+        since = self.now - CONFIG.unreachable_us
+        active = {name: one for name, one in self.fleet.items() if one.get("active", True)}
+        some_heard = any(one["seen_us"] >= since for one in active.values())
         return [
             name
-            for name, one in self.fleet.items()
-            if one["mode"] in ("idle", "charging") and one.get("active", True) and name not in self.silent
+            for name, one in active.items()
+            if one["mode"] in ("idle", "charging") and (one["seen_us"] >= since or not some_heard)
         ]
 
     @rule()
