@@ -44,7 +44,7 @@ class Recovery(Section):
     folder: Path = Field(default=Path("var/recovery"), description="private folder of the state, mode 0700")
     snapshot_every_s: Positive | None = Field(
         default=None,
-        description="length of an epoch: results are committed so often. Without it every second, or every ten where "
+        description="length of an epoch: results are committed so often. Without it every second, or every five where "
         "all sources end, as nobody waits for their results and each epoch has its price",
     )
 

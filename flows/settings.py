@@ -84,7 +84,7 @@ class Settings(Section):
     @property
     def epoch_s(self) -> float:
         """Length of an epoch in seconds."""
-        return self.recovery.snapshot_every_s or (1.0 if self.endless else 10.0)
+        return self.recovery.snapshot_every_s or (1.0 if self.endless else 5.0)
 
     @model_validator(mode="after")
     def _whole(self) -> Settings:
