@@ -39,6 +39,7 @@ def run(settings: Settings, told: Told | None = None) -> None:
 def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
     """Give a flow to the engine."""
     every = timedelta(seconds=settings.epoch_s)
+    thresholds = gc.get_threshold()
     # What is loaded by now stays for good, and each poll of a topic makes thousands of objects that are in no cycle.
     # Looking through these and those for garbage again and again took a twelfth of the time.
     gc.freeze()
@@ -52,6 +53,10 @@ def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
         if cause is None:
             raise
         raise cause from error
+    finally:
+        # Whoever runs flows from a process of their own gets it back as it was.
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
 
 
 def _takt_error(error: BaseException | None) -> TaktError | None:
