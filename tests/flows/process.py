@@ -100,7 +100,7 @@ def _main(
                     os.kill(os.getpid(), signal.SIGKILL)
             return token
 
-        part.snapshot = counted  # type: ignore[method-assign]
+        part.snapshot = counted
 
     count(LakeSinkPart, lake)
     count(KafkaSinkPart, kafka)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -49,11 +50,11 @@ def delivered(reach_s: float, seed: int) -> bytes:
     return b"".join(message + b"\n" for _, message in sorted(arrivals + again))
 
 
-def worked_off(folder: Path, content: bytes, **how: object) -> Settings:
+def worked_off(folder: Path, content: bytes, **how: Any) -> Settings:
     folder.mkdir()
     path = folder / "day.jsonl"
     path.write_bytes(content)
-    settings = settings_of(folder, path, **how)  # type: ignore[arg-type]
+    settings = settings_of(folder, path, **how)
     run(settings)
     return settings
 
@@ -119,7 +120,7 @@ def with_two_workers(folder: Path, content: bytes) -> Settings:
     return in_chunks(50_000, folder, content, workers=2)
 
 
-def in_chunks(size: int, folder: Path, content: bytes, **how: object) -> Settings:
+def in_chunks(size: int, folder: Path, content: bytes, **how: Any) -> Settings:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "_CHUNK", size)
         return worked_off(folder, content, time=USUAL, **how)

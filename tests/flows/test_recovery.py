@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 from contextlib import closing
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
@@ -169,11 +170,11 @@ def test_folder_of_another_user_is_refused(tmp_path, monkeypatch):
         opened(folder, flow="throughput", now_us=0).__enter__()
 
 
-def hold_lock(path: Path, ready: object, done: object) -> None:
+def hold_lock(path: Path, ready: Event, done: Event) -> None:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ready.set()  # type: ignore[attr-defined]
-        done.wait(60)  # type: ignore[attr-defined]
+        ready.set()
+        done.wait(60)
 
 
 def test_folder_in_use_by_another_process_is_refused(tmp_path):

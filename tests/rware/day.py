@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
-from rware.warehouse import RewardType, Warehouse  # type: ignore[import-untyped]
+from rware.warehouse import RewardType, Warehouse
 
 from . import floor
 from .desk import Desk
@@ -65,7 +65,7 @@ REMOVALS = (
 )
 
 
-class _Blind(Warehouse):  # type: ignore[misc]
+class _Blind(Warehouse):
     """rware without what robots see, which nobody looks at and takes half of its time."""
 
     def _make_obs(self, agent: object) -> None:

@@ -110,7 +110,7 @@ def _timestamp(value: Any) -> int:
         raise RefusedError("not a timestamp")
     *parts, fraction = match.groups()
     try:
-        instant = datetime(*map(int, parts), int((fraction or "").ljust(6, "0")), tzinfo=UTC)  # type: ignore[arg-type,misc]
+        instant = datetime(*map(int, parts), int((fraction or "").ljust(6, "0")), tzinfo=UTC)
     except ValueError as error:
         raise RefusedError("no such instant") from error
     if not 1970 <= instant.year <= 2261:

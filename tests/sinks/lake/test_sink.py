@@ -41,7 +41,7 @@ def stored(location: LakeLocation) -> tuple[list[int], list[int], list[int]]:
         commits = connection.execute("SELECT seq FROM meta.commits ORDER BY 1").pl()
     finally:
         connection.close()
-    return tuple(frame.to_series().to_list() for frame in (signals, late, commits))  # type: ignore[return-value]
+    return tuple(frame.to_series().to_list() for frame in (signals, late, commits))
 
 
 @pytest.mark.parametrize("interval", [timedelta(0), timedelta(seconds=10)])

@@ -258,12 +258,14 @@ def test_nul_does_not_break_filters(location: LakeLocation) -> None:
         (lambda f: f.with_columns(severity=pl.lit(None, pl.String)), r"nulls.*severity.: 2"),
     ],
 )
-def test_wrong_frames_are_refused(sqlite_location: LakeLocation, change: object, words: str) -> None:
+def test_wrong_frames_are_refused(
+    sqlite_location: LakeLocation, change: Callable[[pl.DataFrame], pl.DataFrame], words: str
+) -> None:
     """A frame that is not of the declared schema is refused before it reaches the lake."""
     writer = writer_of(sqlite_location)
     writer.resume(None)
     with pytest.raises(SinkError, match=words):
-        writer.append("signal", change(rows_of("signal", 2)))  # type: ignore[operator]
+        writer.append("signal", change(rows_of("signal", 2)))
     assert writer.commit() == 0
     writer.close()
 
