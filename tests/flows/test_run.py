@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import time
@@ -21,8 +22,10 @@ def test_failure_is_the_error_itself_and_nothing_else_on_stderr(tmp_path, capfd,
     monkeypatch.setenv("RUST_BACKTRACE", "1")
     (tmp_path / "input").mkdir()
     (tmp_path / "input" / "a.parquet").write_bytes(b"PAR1 not really")
+    before = gc.get_threshold(), gc.get_freeze_count()
     with pytest.raises(SourceError, match=r"a\.parquet is not a readable Parquet file"):
         run(settings_of(tmp_path, tmp_path / "input", workers=workers))
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
     assert capfd.readouterr().err == ""
 
 
