@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from flows.signals import signal_frame
+from flows.signals import signal_frame, subject
 
 _MILLI: Final = 1_000
 
@@ -23,7 +23,7 @@ def _invariant(row: dict[str, Any]) -> dict[str, object]:
     what = f"{amount:g} {row['uom']} are missing for it to hold" if broken else "it holds again"
     return {
         "kind": "stock_invariant_broken" if broken else "stock_invariant_restored",
-        "subject": f"{where}/{row['invariant']}",
+        "subject": subject(row["site"], row["sku"], row["location"], row["invariant"]),
         "event_time": row["time_us"],
         "severity": "warning" if broken else "info",
         "reason": f"{row['invariant']} at {where}: {what}, as of move {row['event_id']}",
@@ -39,11 +39,12 @@ def leak_signals(leaks: pl.DataFrame) -> pl.DataFrame:
 
 
 def _leak(row: dict[str, Any]) -> dict[str, object]:
-    where = "/".join(part for part in (row["site"], row["sku"], row["location"]) if part is not None)
+    names = [name for name in (row["site"], row["sku"], row["location"]) if name is not None]
+    where = "/".join(names)
     evidence = {name: row[name] for name in ("leak", "event_id", "direction", "since_us", "counts", "statistic")}
     return {
         "kind": "stock_leak",
-        "subject": where,
+        "subject": subject(*names),
         "event_time": row["looked_us"],
         "severity": "warning",
         "reason": f"{where}: {row['reason']}",
@@ -60,7 +61,7 @@ def _drift(row: dict[str, Any]) -> dict[str, object]:
     series = f"{row['site']}/{row['sku']}"
     return {
         "kind": "demand_drift",
-        "subject": series,
+        "subject": subject(row["site"], row["sku"]),
         "event_time": row["bucket_end"],
         "severity": "info",
         "reason": f"demand of {series} changed: its mean error went from {row['before']:.2f} to {row['after']:.2f} "
