@@ -55,8 +55,8 @@ ITEM_SCHEMA: Final[Schema] = {
 }
 """An item at a site. `policy` is s_S or r_Q, `service` is cycle or fill. Demand is per bucket and in base units, null
 where there is no history; lead time and review period are in buckets. `position`, `minimum_order` and `pack` are
-thousandths of the base unit; `economic_quantity` (`economic.economic_order_quantity`) is in base units. These last
-three may be null: nothing is known that speaks for a larger order."""
+thousandths of the base unit; `economic_quantity` (Harris 1913) is in base units. These last three may be null: nothing
+is known that speaks for a larger order."""
 
 REPLENISHMENT_SCHEMA: Final[Schema] = {
     "site": pl.String,
