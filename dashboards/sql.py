@@ -10,10 +10,13 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import duckdb
 
@@ -70,6 +73,9 @@ def query(location: LakeLocation, sql: str) -> QueryResult:
 def open_reader(location: LakeLocation) -> duckdb.DuckDBPyConnection:
     """Connection for `run` that can read the lake and nothing else, for good."""
     connection = connect(location, read_only=True)
+    # DuckDB lets queries read the folder it spills to, so that is one of this connection's own, gone with it.
+    spill = Path(tempfile.gettempdir()) / f"takt-{uuid4().hex}"
+    connection.execute(f"SET temp_directory = {literal(str(spill))}")
     connection.execute(f"SET allowed_directories = [{literal(f'{location.data}/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_nothing_but_reading_the_lake(location: LakeLocation, read: Callable[[st
         read(sql)
     assert caught.value.fix
     assert files(location) == before
+
+
+def test_temporary_files_of_others_are_out_of_reach(
+    location: LakeLocation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query reads no file of the folder for temporary files, which every user of the machine has a part in."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "secret").write_text("x")
+    reader = open_reader(location)
+    with pytest.raises(TaktError, match="Cannot access file"):
+        run(reader, f"FROM read_text('{tmp_path}/secret')", location)
+    reader.close()
 
 
 @pytest.mark.parametrize(
