@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from domain.alignment.shedding_load import CONTROL, TOP, Load
+from domain.named import named
 from schemas.errors import SettingsError
 
 _MINUTE_US: Final = 60_000_000
@@ -34,6 +35,11 @@ class SheddingConfig:
     ageing_us: int = 60 * _MINUTE_US
     decay: float = 0.98
     """What the mix of classes keeps of its past per window."""
+
+    @property
+    def name(self) -> str:
+        """Kind, version and all parameters."""
+        return named("shedding", 1, self)
 
     def __post_init__(self) -> None:
         problems = []

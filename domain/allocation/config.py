@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Final
 
+from domain.named import named
 from schemas.errors import SettingsError
 
 _NO_LIMITS: Final[Mapping[tuple[str, str], int]] = MappingProxyType({})
@@ -73,6 +74,11 @@ class AllocationConfig:
     """and no less than this,"""
     starved_peers: int = 8
     """where so many of its class wait."""
+
+    @property
+    def name(self) -> str:
+        """Kind, version and all parameters."""
+        return named("allocation", 1, self)
 
     def __post_init__(self) -> None:
         wrong = [name for name, low in _POSITIVE.items() if not getattr(self, name) > low]

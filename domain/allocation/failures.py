@@ -17,6 +17,7 @@ from typing import Any, Final
 import polars as pl
 
 from domain.allocation.recovery_tables import DECOMMISSIONED, FAULT, OFFLINE, OUT_SCHEMA, UNREACHABLE
+from domain.named import named
 
 RobotKey = tuple[str, str]
 """Site and robot."""
@@ -33,6 +34,11 @@ class RecoveryConfig:
     grace_us: int = 900 * _SECOND_US
     steady_us: int = 120 * _SECOND_US
     flap_us: int = 86_400 * _SECOND_US
+
+    @property
+    def name(self) -> str:
+        """Kind, version and all parameters."""
+        return named("recovery", 1, self)
 
 
 @dataclass(slots=True)

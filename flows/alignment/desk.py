@@ -53,13 +53,13 @@ class Desk:
         self._outlook = Outlook(settings, window_us)
         self._steering = Steering(settings, answered=answered)
         self._dispatch = Dispatch(settings)
-        self._shedding = Shedding(
-            SheddingConfig(
-                service_us=round(settings.service_level_s * 1e6),
-                ageing_us=round(settings.ageing_s * 1e6),
-                most=settings.protected,
-            )
+        shedding = SheddingConfig(
+            service_us=round(settings.service_level_s * 1e6),
+            ageing_us=round(settings.ageing_s * 1e6),
+            most=settings.protected,
         )
+        self._shedding = Shedding(shedding)
+        self._shedding_policy = pl.lit(shedding.name)
         self._unmapped: dict[tuple[str, str], int] = {}
         """Sites and SKUs that were told to have no rule, and when there was demand of them last."""
 
@@ -99,10 +99,8 @@ class Desk:
         return [one for one in parts if one[1].height]
 
     def _dispatched(self, at: int, tasks: pl.DataFrame, robots: pl.DataFrame) -> list[Rows]:
-        kept = tasks.filter(~self._shedding.shed(at, tasks))
-        found = self._dispatch.review(at, kept, robots, self._tasks.done())
-        assignments = found.assignments.with_columns(event_time=pl.lit(at))
-        return [told(ASSIGNMENT, assignments), (SIGNAL.name, stuck_signals(found.stuck, at))]
+        found = self._dispatch.review(at, tasks, self._shedding.shed(at, tasks), robots, self._tasks.done())
+        return [told(ASSIGNMENT, found.assignments), (SIGNAL.name, stuck_signals(found.stuck, at))]
 
     def review(self, at: int) -> list[Rows]:
         """Everything that is decided at a time."""
@@ -116,7 +114,8 @@ class Desk:
         begun = self._outlook.begun
         parts += [told(ALIGNMENT, view.gaps), *self._unmapped_signals(view.unmapped, at)] if begun else []
         zones = zone_states(at, self._stale_us, view, tasks, robots, self._steering.named) if begun else []
-        parts.append(told(SHEDDING, self._shedding.review(at, loads(view.gaps, zones), tasks)))
+        shed = self._shedding.review(at, loads(view.gaps, zones), tasks)
+        parts.append(told(SHEDDING, shed.with_columns(policy=self._shedding_policy)))
         parts += self._dispatched(at, tasks, robots)
         parts.append(told(REALLOCATION, self._dispatch.taken_over(reallocated)))
         if zones:

@@ -13,7 +13,8 @@ from domain.allocation.config import AllocationConfig
 from domain.allocation.failures import RecoveryConfig
 from domain.allocation.recovery import Recovery
 from domain.allocation.recovery_tables import FAULT, REALLOCATED
-from domain.allocation.tables import ASSIGNMENT_SCHEMA, DONE_SCHEMA, STUCK_SCHEMA
+from domain.allocation.standing import STANDING_SCHEMA, renewed
+from domain.allocation.tables import DONE_SCHEMA, STUCK_SCHEMA
 from domain.allocation.task_book import TaskBook
 from domain.streaming.frames import from_bytes, to_bytes
 from flows.alignment.sections import Alignment
@@ -31,12 +32,11 @@ MOST_ROBOTS: Final = 100_000
 """Of which master data are kept. What a robot can do is told once, so its age is no reason to forget it."""
 _SHAKES: Final = 4
 """Of a plan that is made anew in some minutes the last half per cent is not worth as much time as the rest."""
-_GIVEN: Final = ("site", "task", "robot", "sequence")
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatched:
-    """Assignments that are new or changed (ASSIGNMENT_SCHEMA), and what is newly stuck (STUCK_SCHEMA)."""
+    """Assignments that are new or over (`standing.TOLD_SCHEMA`, policy), and what is newly stuck (STUCK_SCHEMA)."""
 
     assignments: pl.DataFrame
     stuck: pl.DataFrame
@@ -54,11 +54,13 @@ class Dispatch:
             shakes=_SHAKES,
             zone_limits=crowded,
         )
-        self._recovery = Recovery(
-            RecoveryConfig(unreachable_us=round(settings.unreachable_s * 1e6), grace_us=round(settings.grace_s * 1e6))
+        recovery = RecoveryConfig(
+            unreachable_us=round(settings.unreachable_s * 1e6), grace_us=round(settings.grace_s * 1e6)
         )
+        self._recovery = Recovery(recovery)
+        self._policy, self._recovery_policy = pl.lit(self._config.name), pl.lit(recovery.name)
         self._master = pl.DataFrame(schema=MASTER_SCHEMA)
-        self._given = pl.DataFrame(schema={name: ASSIGNMENT_SCHEMA[name] for name in _GIVEN})
+        self._given = pl.DataFrame(schema=STANDING_SCHEMA)
         self._stuck = pl.DataFrame(schema=STUCK_SCHEMA)
 
     def told_of(self, robots: pl.DataFrame) -> None:
@@ -83,29 +85,33 @@ class Dispatch:
         """What becomes of tasks of robots that failed: REALLOCATION_SCHEMA. `tasks` are open, `robots` are `known`."""
         return self._recovery.advance(robots, tasks, book.outcomes(self._recovery.watched()), at)
 
-    def review(self, at: int, tasks: pl.DataFrame, robots: pl.DataFrame, done: pl.DataFrame) -> Dispatched:
-        """What is recommended now and was not before, after `recover` of the same time."""
+    def review(
+        self, at: int, tasks: pl.DataFrame, shed: pl.Series, robots: pl.DataFrame, done: pl.DataFrame
+    ) -> Dispatched:
+        """What is recommended now and was not before, and what no longer is, after `recover` of the same time.
+
+        `shed` tells of each open task whether it is given up for now.
+        """
         out = self._recovery.out().select(*_ROBOT, _failed="cause")
         # One that is well again, but not yet for long enough, is treated as the faulty one that it was.
         mode = pl.when(pl.col("_failed").is_null()).then("mode").otherwise(pl.lit(FAULT))
         well = robots.join(out, on=_ROBOT, how="left", maintain_order="left").with_columns(mode=mode).drop("_failed")
         told = self._given.select("site", "task", told="robot")
         taken = self._recovery.as_allocated(tasks).join(told, on=("site", "task"), how="left", maintain_order="left")
-        found = allocate(taken, well, at, self._config, done.select(DONE_SCHEMA.keys()))
-        given = found.assignments.select(_GIVEN)
-        fresh = found.assignments.join(self._given, on=_GIVEN, how="anti", maintain_order="left")
+        found = allocate(taken.filter(~shed), well, at, self._config, done.select(DONE_SCHEMA.keys()))
+        self._given, news = renewed(self._given, found, taken, at)
         stuck = found.stuck.filter(~_keys(found.stuck).is_in(_keys(self._stuck).to_list()))
-        self._given, self._stuck = given, found.stuck
-        return Dispatched(fresh, stuck)
+        self._stuck = found.stuck
+        return Dispatched(news.with_columns(policy=self._policy), stuck)
 
     def taken_over(self, reallocated: pl.DataFrame) -> pl.DataFrame:
-        """Reallocations with the robot that should do the task where nobody has it."""
+        """Reallocations with the robot that should do the task where nobody has it, and the policy behind them."""
         chosen = self._given.select("site", "task", _chosen="robot")
         joined = reallocated.join(chosen, on=("site", "task"), how="left", maintain_order="left")
         to_robot = (
             pl.when(pl.col("status") == REALLOCATED).then(pl.coalesce("to_robot", "_chosen")).otherwise("to_robot")
         )
-        return joined.with_columns(to_robot=to_robot).drop("_chosen")
+        return joined.with_columns(to_robot=to_robot, policy=self._recovery_policy).drop("_chosen")
 
     def snapshot(self) -> list[object]:
         """State as primitives and Arrow bytes."""

@@ -24,7 +24,7 @@ _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
         "expires_us": "expires_at",
     },
     SHEDDING.name: {"time_us": "event_time", "class": "priority", **_SPANS},
-    ASSIGNMENT.name: {"expected_us": "expected_at"},
+    ASSIGNMENT.name: {"decided_us": "decided_at", "expected_us": "expected_at"},
     REALLOCATION.name: {"id": "reallocation", "at_us": "event_time", "failed_us": "failed_at"},
 }
 
@@ -52,7 +52,7 @@ def _shed(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _assignments(frame: pl.DataFrame) -> pl.DataFrame:
-    about = frame.select("site", "task", "robot", "event_time").iter_rows()
+    about = frame.select("site", "task", "robot", "decided_us").iter_rows()
     return frame.with_columns(pl.Series("assignment", [event_id(ASSIGNMENT_TYPE, row) for row in about]))
 
 

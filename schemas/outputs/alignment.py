@@ -69,7 +69,14 @@ SETPOINT = Output(
         Column("expires_at", "timestamp", "UTC", "It no longer holds from then on", nullable=True),
         Column("cut", "string", "", "Hard limit that made it another than the controller's; empty for none"),
         Column("controller", "string", "", "Controller with all its parameters; null of held, resumed", nullable=True),
-        Column("inputs", "string", "", "Digest of what was decided upon; null of held, resumed", nullable=True),
+        Column(
+            "inputs",
+            "string",
+            "",
+            "Digest of the numbers in evidence before wanted, as the example query setpoints_decided_upon checks it; "
+            "null of held, resumed",
+            nullable=True,
+        ),
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
         Column("evidence", "string", "", "Inputs and quantiles, as JSON; null of held, resumed", nullable=True),
         Column("cause", "string", "", "Of held and resumed: stale or no_data; else null", nullable=True),
@@ -98,6 +105,7 @@ SHEDDING = Output(
         Column("time_to_clear_s", "number", "s", "Until the backlog is gone; null where it never is", nullable=True),
         Column("service_level_s", "number", "s", "What it should be at most"),
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
+        Column("policy", "string", "", "Rules that decided it: name, version and all parameters"),
     ),
     key=("site", "zone", "priority", "event_time"),
     event_type="takt.signal.shedding.v1",

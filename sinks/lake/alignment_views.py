@@ -35,14 +35,15 @@ _ALIGNMENT_NOW_SQL = """
 
 ASSIGNMENT_NOW = Output(
     name="assignment_now",
-    grain="one row per site and task",
-    comment="Which robot should do which task, by the newest recommendation for each task",
+    grain="one row per site and task that is recommended to a robot now",
+    comment="Which robot should do which task now: recommendations that are neither taken up nor over",
     columns=(*ASSIGNMENT.columns, RECORDED_AT),
     key=("site", "task"),
 )
 _ASSIGNMENT_NOW_SQL = """
-    SELECT {columns} FROM main.assignment
-    QUALIFY event_time = max(event_time) OVER (PARTITION BY site, task)
+    SELECT {columns} FROM (
+        SELECT * FROM main.assignment QUALIFY event_time = max(event_time) OVER (PARTITION BY site, task)
+    ) WHERE status = 'recommended'
 """
 
 REALLOCATION_NOW = Output(

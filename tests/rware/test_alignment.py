@@ -79,7 +79,7 @@ def away(day: Day, at: datetime) -> list[Episode]:
 
 def test_removed_robots_are_never_recommended(day: Day, settings: Settings) -> None:
     """While a robot is away nothing is recommended to it, and to others there is."""
-    rows = table(settings, "assignment").select("robot", "event_time").rows()
+    rows = table(settings, "assignment").filter(status="recommended").select("robot", "event_time").rows()
     for episode in day.episodes:
         during = [robot for robot, at in rows if episode in away(day, at)]
         assert episode.robot not in during

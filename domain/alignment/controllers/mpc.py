@@ -14,7 +14,8 @@ from domain.alignment.controllers.course import Costs, Course, Start
 from domain.alignment.controllers.guards import Guards, guarded, remembered, stay
 from domain.alignment.controllers.load import Aims, Load, load
 from domain.alignment.controllers.reading import Memory, Reading, Setting
-from domain.alignment.controllers.wording import named, reason
+from domain.alignment.controllers.wording import reason
+from domain.named import named
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,8 @@ import msgspec
 from domain.alignment.controllers.guards import Guards, guarded, remembered, stay, turns
 from domain.alignment.controllers.load import Aims, Load, load
 from domain.alignment.controllers.reading import Memory, Reading, Setting
-from domain.alignment.controllers.wording import named, reason
+from domain.alignment.controllers.wording import reason
+from domain.named import named
 
 
 @dataclass(frozen=True, slots=True)

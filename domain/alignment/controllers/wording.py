@@ -1,37 +1,12 @@
-"""Names of controllers and reasons of setpoints, in words."""
+"""Reasons of setpoints, in words."""
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
-from typing import Any, Final
+from typing import Final
 
 from domain.alignment.controllers.guards import Guards, turns
 from domain.alignment.controllers.load import Aims, Load
 from domain.alignment.controllers.reading import Held, Memory, Reading
-
-
-def named(kind: str, version: int, config: Any) -> str:
-    """Kind, version and all parameters of a configuration.
-
-    >>> named("held", 1, Guards())
-    'held@1(hysteresis=1.5,noise_band=0.4,turn=1.66667,dwell=6,rate=4)'
-    """
-    return f"{kind}@{version}({','.join(_parameters(config))})"
-
-
-def _parameters(config: Any) -> list[str]:
-    told: list[str] = []
-    for part in fields(config):
-        value = getattr(config, part.name)
-        told += _parameters(value) if is_dataclass(value) else [f"{part.name}={_told(value)}"]
-    return told
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, tuple):
-        return "/".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
-
 
 _HOLDING: Final[dict[Held, str]] = {
     "": "",

@@ -1,6 +1,5 @@
 -- What should each robot do next, and what does that cost?
 SELECT site, robot, sequence, task, zone, round(cost_s) AS cost_s, charge_first, reason
 FROM assignment_now
-WHERE event_time = (SELECT max(event_time) FROM assignment)
 ORDER BY site, robot, sequence
 LIMIT 50;

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from flows.alignment.dispatch import Dispatch
 from tests.domain.allocation.rows import NOW, S, done, robots, tasks
 
 from .floor import alignment
+
+NONE_SHED = pl.Series([False])
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -18,8 +21,34 @@ def test_a_recommendation_does_not_turn_with_every_step_of_a_robot(restarted: bo
     chosen = []
     for minute, (first, second) in enumerate([(200, 210), (190, 180), (160, 170), (150, 10), (140, 20)]):
         fleet = robots(r1={"x": float(first)}, r2={"x": float(second)})
-        chosen += made.review(NOW + minute * S, todo, fleet, done()).assignments["robot"].to_list()
+        told = made.review(NOW + minute * S, todo, NONE_SHED, fleet, done()).assignments
+        chosen += told["robot"].to_list()
         if restarted:
             stored, made = made.snapshot(), Dispatch(alignment())
             made.restore(stored)
     assert chosen == ["r1", "r2"]
+
+
+def test_a_recommendation_ends_once_and_says_how():
+    """Taken by a robot, no longer open, given up for now, or without a robot; under the policy that it names."""
+    made = Dispatch(alignment(ageing_s=900.0))
+    names = ("taken", "ended", "shed", "waits")
+    fleet = robots(**{f"r{number}": {"x": 50.0 * number} for number in range(4)})
+    todo = tasks(**{name: {"x": 50.0 * number} for number, name in enumerate(names)})
+    first = made.review(NOW, todo, pl.Series([False] * 4), fleet, done()).assignments
+    assert first["status"].to_list() == ["recommended"] * 4
+    assert first["policy"].str.starts_with("allocation@1(").all()
+    assert first["policy"].str.contains("ageing_s=900,", literal=True).all()
+
+    later = tasks(taken={"state": "started", "robot": "r1"}, shed={}, waits={"depends_on": ["taken"]})
+    stored, made = made.snapshot(), Dispatch(alignment())
+    made.restore(stored)
+    over = made.review(NOW + S, later, pl.Series([False, True, False]), fleet, done()).assignments
+    assert {task: (status, reason) for task, status, reason in over.select("task", "status", "reason").rows()} == {
+        "taken": ("taken", "robot r1 has the task"),
+        "ended": ("ended", "the task is no longer open"),
+        "shed": ("withdrawn", "nobody should do it now: its class of work is given up for now"),
+        "waits": ("withdrawn", "nobody should do it now: waits for taken"),
+    }
+    assert over["decided_us"].unique().to_list() == [NOW]
+    assert made.review(NOW + 2 * S, later, pl.Series([False, True, False]), fleet, done()).assignments.is_empty()
