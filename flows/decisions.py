@@ -21,7 +21,7 @@ About = Literal["proposal", "setpoint"]
 
 _KNOWN: dict[About, str] = {
     "proposal": "SELECT 'adjustment' FROM adjustment WHERE {0} IN (proposal, reversal)"
-    " UNION SELECT 'order' FROM order_proposal WHERE proposal = {0}",
+    " UNION SELECT 'order' FROM order_proposal WHERE {0} IN (proposal, reversal)",
     "setpoint": "SELECT DISTINCT 'setpoint' FROM setpoint WHERE setpoint = {0} AND status = 'sent'",
 }
 """What an id is of, as the contract says it; no row for an unknown one."""

@@ -3,61 +3,57 @@
 Rules:
 
 - A proposal is open until it is decided, expires, or the next one of the same kind for the same SKU and site takes its
-  place. It is decided once; the same decision again does nothing, another one is refused.
+  place. It is decided once, taken back once and remembered for a while, as all proposals are (`settlement`).
 - An accepted one counts as if it were on order (of a transfer: as if it were under way) until its papers come: moves
   `order` of the SKU at the site, or `transfer_out` to it from the other site. Papers count from the proposal on, so
   that one that is written before its acceptance is read counts as well; the oldest accepted proposal takes them first.
 - One whose papers have not come `hold_us` after its acceptance lapses: it counts no more.
-- A rejected one is not proposed again, nor any other of its kind for the SKU and site, for `hold_us`.
+- One that is taken back counts no more. What is on paper by then stays in the book until papers take that back.
+- After a rejected one, or one taken back, none of its kind is proposed for the SKU and site for `hold_us`.
 - Things happen in order of their time, papers before decisions.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 
 from domain.inventory.proposal_tables import (
     BY_TIME,
-    CHANGED,
-    DECIDED,
     DECISION_SCHEMA,
-    EXPIRED,
-    NO_DECISION,
     ORDER_SCHEMA,
     PAPER_SCHEMA,
     REFUSED_DECISION_SCHEMA,
     Said,
 )
+from domain.inventory.settlement import MEMORY_US, Proposal, Settlement, Status
 from domain.inventory.tables import Schema
 from domain.streaming.versions import demand_version
+from schemas.ids import event_id
 
-Status = Literal["proposed", "accepted", "rejected", "expired", "ordered", "lapsed"]
+REVERSAL_TYPE: Final = "inventory.replenishment.reversal.v1"
+"""Names the kind of id."""
+
 Key = tuple[str, str, str, str | None]
 """Kind (order or transfer), site, SKU, and the site that gives."""
 
-_DAY_US: Final = 86_400_000_000
-_MEMORY_US: Final = 90 * _DAY_US
-"""What was settled so long ago is forgotten; decisions about it are refused as about unknown ones."""
-_STATE_VERSION: Final = 1
-_STATUS: Final[dict[str, Status]] = {"accepted": "accepted", "rejected": "rejected", "expired": "expired"}
+_STATE_VERSION: Final = 2
+_NEVER: Final = 2**62
 
 PROPOSED_ORDER_SCHEMA: Final[Schema] = {
-    name: ORDER_SCHEMA[name] for name in ORDER_SCHEMA if name not in {"status", *Said._fields}
+    name: ORDER_SCHEMA[name] for name in ORDER_SCHEMA if name not in {"reversal", "status", *Said._fields}
 }
 """What a review proposes; `time_us` is the review's."""
 
 
-@dataclass(slots=True)
-class _Order:
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Order(Proposal):
     """A proposal and what became of it; `left` is what no paper has come for yet."""
 
-    proposal: str
     kind: str
     site: str
     from_site: str | None
@@ -69,10 +65,6 @@ class _Order:
     reason: str
     demand_model: str
     left: int
-    status: Status = "proposed"
-    settled_us: int = 0
-    replaced: bool = False
-    """A later one took its place."""
 
     @property
     def key(self) -> Key:
@@ -93,18 +85,19 @@ class Orders:
 
     def __init__(self, hold_us: int) -> None:
         self._hold = hold_us
-        self._known: dict[str, _Order] = {}
+        # An accepted one is awaited for so long and remembered from then on.
+        self._settlement = Settlement[_Order](MEMORY_US + hold_us)
         self._open: dict[Key, _Order] = {}
         self._awaited: dict[Key, list[_Order]] = {}
         """Accepted ones whose papers have not come, oldest first."""
         self._rejected: dict[Key, int] = {}
         """Until when nothing of the kind is proposed."""
-        self._past: deque[_Order] = deque()
-        """Those that nothing can happen to any more, by when that came."""
+        self._due_us = _NEVER
+        """Nothing expires, lapses or is free again before."""
 
     def known(self, proposals: pl.Series) -> pl.Series:
-        """Whether each id is of an order or a transfer."""
-        return proposals.is_in(list(self._known))
+        """Whether each id is of an order or a transfer, or of the reversal of one."""
+        return proposals.is_in(self._settlement.ids)
 
     def wait(self, until_us: int) -> pl.DataFrame:
         """Time passes; what comes of that, in ORDER_SCHEMA."""
@@ -117,13 +110,15 @@ class Orders:
         """
         told: list[tuple[Any, ...]] = []
         for row in proposed.select(PROPOSED_ORDER_SCHEMA.keys()).iter_rows(named=True):
-            if row["proposal"] in self._known:
+            if row["proposal"] in self._settlement:
                 continue
-            new = _Order(**row, left=row["quantity"])
+            new = _Order(**row, reversal=event_id(REVERSAL_TYPE, [row["proposal"]]), left=row["quantity"])
             if before := self._open.get(new.key):
                 before.replaced = True
                 told.append(self._settle(before, "expired", time_us, Said(new.proposal)))
-            self._known[new.proposal] = self._open[new.key] = new
+            self._settlement.add(new)
+            self._open[new.key] = new
+            self._due_us = min(self._due_us, new.expires_us)
             told.append(self._settle(new, "proposed", time_us))
         return _table(told)
 
@@ -153,59 +148,59 @@ class Orders:
         return papers.join(places.unique(), on=places.columns, how="semi", nulls_equal=True)
 
     def _decide(self, decision: tuple[Any, ...], told: list[tuple[Any, ...]]) -> str | None:
-        event_id, proposal, verdict, by, comment, time_us = decision
-        order, wanted = self._known[proposal], _STATUS.get(verdict)
-        if wanted is None:
-            return NO_DECISION
-        if order.status != "proposed":
-            return _against(order, wanted)
-        told.append(self._settle(order, wanted, time_us, Said(event_id, by, comment)))
-        if wanted == "rejected":
+        name, proposal, verdict, by, comment, time_us = decision
+        order, status, code = self._settlement.answer(proposal, verdict)
+        if order is None or status is None:
+            return code
+        told.append(self._settle(order, status, time_us, Said(name, by, comment)))
+        self._due_us = min(self._due_us, time_us + self._hold)
+        if status in {"rejected", "reversed"}:
             self._rejected[order.key] = time_us + self._hold
-        if wanted == "accepted" and order.left == 0:
+        if status == "accepted" and order.left == 0:
             told.append(self._settle(order, "ordered", time_us))
-        elif wanted == "accepted":
-            self._awaited.setdefault(order.key, []).append(order)
         return None
 
     def _came(self, paper: tuple[Any, ...], time_us: int) -> Iterator[tuple[Any, ...]]:
         *key, quantity = paper
         kind, site, sku, from_site = key
         place: Key = (kind, site, sku, from_site)
-        awaited = self._awaited.get(place, [])
+        awaited = [*self._awaited.get(place, [])]
         waiting = [*awaited, *([self._open[place]] if place in self._open else [])]
         for order in waiting:
             taken = min(quantity, order.left)
             order.left -= taken
             quantity -= taken
         for order in [one for one in awaited if one.left == 0]:
-            awaited.remove(order)
             yield self._settle(order, "ordered", time_us)
-        if not awaited:
-            self._awaited.pop(place, None)
 
     def _settle(self, order: _Order, status: Status, time_us: int, said: Said = BY_TIME) -> tuple[Any, ...]:
-        if order.status == "proposed" and status != "proposed":
+        if order.status == "accepted":
+            self._await_no_more(order)
+        elif order.status == "proposed" and status != "proposed":
             del self._open[order.key]
-        order.status, order.settled_us = status, time_us
-        if status not in {"proposed", "accepted"}:
-            self._past.append(order)
-        what = {name: getattr(order, name) for name in PROPOSED_ORDER_SCHEMA}
+        if status == "accepted":
+            self._awaited.setdefault(order.key, []).append(order)
+        self._settlement.settle(order, status, time_us)
+        what = {name: getattr(order, name) for name in ("reversal", *PROPOSED_ORDER_SCHEMA)}
         row = what | {"status": status, "time_us": time_us} | said._asdict()
         return tuple(row[name] for name in ORDER_SCHEMA)
 
+    def _await_no_more(self, order: _Order) -> None:
+        self._awaited[order.key].remove(order)
+        if not self._awaited[order.key]:
+            del self._awaited[order.key]
+
     def _pass(self, until_us: int) -> Iterator[tuple[Any, ...]]:
         """Time passes: proposals expire, accepted ones lapse, and what was settled long ago is forgotten."""
-        for order in [one for one in self._open.values() if one.expires_us <= until_us]:
-            yield self._settle(order, "expired", order.expires_us)
-        for place, awaited in [*self._awaited.items()]:
-            while awaited and awaited[0].settled_us + self._hold <= until_us:
-                yield self._settle(lapsed := awaited.pop(0), "lapsed", lapsed.settled_us + self._hold)
-            if not awaited:
-                del self._awaited[place]
-        self._rejected = {key: until for key, until in self._rejected.items() if until > until_us}
-        while self._past and self._past[0].settled_us <= until_us - _MEMORY_US:
-            del self._known[self._past.popleft().proposal]
+        if until_us >= self._due_us:
+            lapses = ((one.settled_us + self._hold, one) for awaited in self._awaited.values() for one in awaited)
+            due = [*((one.expires_us, one) for one in self._open.values()), *lapses]
+            for time_us, order in sorted((one for one in due if one[0] <= until_us), key=lambda one: one[0]):
+                yield self._settle(order, "expired" if order.status == "proposed" else "lapsed", time_us)
+            self._rejected = {key: until for key, until in self._rejected.items() if until > until_us}
+            later = (time_us for time_us, _ in due if time_us > until_us)
+            self._due_us = min([*later, *self._rejected.values()], default=_NEVER)
+        self._settlement.forget(until_us)
 
     def awaited(self) -> pl.DataFrame:
         """AWAITED_SCHEMA, one row per site and SKU."""
@@ -228,7 +223,7 @@ class Orders:
         rejected = [[*key, until] for key, until in self._rejected.items()]
         state = {
             "version": _STATE_VERSION,
-            "orders": [asdict(order) for order in self._known.values()],
+            "orders": self._settlement.state(),
             "awaited": [order.proposal for orders in self._awaited.values() for order in orders],
             "rejected": rejected,
         }
@@ -238,14 +233,14 @@ class Orders:
         """Take up a snapshot; one of another version is refused."""
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "order proposals")
-        self._known = {fields["proposal"]: _Order(**fields) for fields in state["orders"]}
-        self._open = {order.key: order for order in self._known.values() if order.status == "proposed"}
-        done = (one for one in self._known.values() if one.status not in {"proposed", "accepted"})
-        self._past = deque(sorted(done, key=lambda one: one.settled_us))
+        orders = [_Order(**fields) for fields in state["orders"]]
+        self._settlement.restore(orders)
+        self._open = {order.key: order for order in orders if order.status == "proposed"}
         self._awaited = {}
-        for order in (self._known[name] for name in state["awaited"]):
+        for order in (self._settlement[name] for name in state["awaited"]):
             self._awaited.setdefault(order.key, []).append(order)
         self._rejected = {(kind, site, sku, giver): until for kind, site, sku, giver, until in state["rejected"]}
+        self._due_us = 0
 
 
 def papers_of(postings: pl.DataFrame | None) -> pl.DataFrame:
@@ -274,15 +269,6 @@ def _in_order(
     asked = [(row[-1], 1, row[0], row, ()) for row in decisions.select(DECISION_SCHEMA.keys()).iter_rows()]
     for time_us, _, _, decision, paper in sorted([*came, *asked], key=lambda event: event[:3]):
         yield time_us, decision, paper
-
-
-def _against(order: _Order, wanted: str) -> str | None:
-    """Why a decision about a settled proposal is refused; None of one that says what is so already."""
-    if order.replaced:
-        return CHANGED
-    if order.status == wanted or (wanted == "accepted" and order.status in {"ordered", "lapsed"}):
-        return None
-    return EXPIRED if order.status == "expired" else DECIDED
 
 
 def _table(rows: list[tuple[Any, ...]]) -> pl.DataFrame:

@@ -88,6 +88,7 @@ it undoes."""
 
 ORDER_SCHEMA: Final[Schema] = {
     "proposal": pl.String,
+    "reversal": pl.String,
     "kind": pl.String,
     "status": pl.String,
     "time_us": pl.Int64,

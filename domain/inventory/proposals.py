@@ -4,18 +4,16 @@ Rules:
 
 - A proposal's id is a digest of all it says, so a decision binds to exactly that. A later proposal for the same key
   takes the place of one that is open: the old one expires, and decisions about it are refused as about a changed one.
-- A proposal is accepted, rejected or expired, once. The same decision again does nothing; another one is refused.
-- Acceptance makes an `adjust` move. Accepting the reversal id of an accepted proposal makes the opposite move, once.
+- It is decided once, taken back once and remembered for a while, as all proposals are (`settlement`).
+- Acceptance makes an `adjust` move. Accepting the reversal id of an accepted proposal makes the opposite move.
 - Things happen in order of their time; a proposal is there for decisions from its own time on, until it expires.
-- What was settled is remembered for `memory_us`; decisions about older proposals are refused as about unknown ones.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 import polars as pl
@@ -25,29 +23,20 @@ from domain.inventory.proposal_tables import (
     ADJUST_MOVE_SCHEMA,
     ADJUSTMENT_SCHEMA,
     BY_TIME,
-    CHANGED,
-    DECIDED,
     DECISION_SCHEMA,
-    EXPIRED,
-    NO_DECISION,
-    NOT_ACCEPTED,
     REFUSED_DECISION_SCHEMA,
-    UNKNOWN,
     Said,
 )
+from domain.inventory.settlement import DAY_US, MEMORY_US, Proposal, Settlement, Status
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
-
-Status = Literal["proposed", "accepted", "rejected", "expired", "reversed"]
 
 PROPOSAL_TYPE: Final = "inventory.adjustment.v1"
 REVERSAL_TYPE: Final = "inventory.adjustment.reversal.v1"
 MOVE_TYPE: Final = "inventory.adjustment.move.v1"
 """Name the kinds of ids."""
 
-_DAY_US: Final = 86_400_000_000
 _STATE_VERSION: Final = 2
-_STATUS: Final[dict[str, Status]] = {"accepted": "accepted", "rejected": "rejected", "expired": "expired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +48,10 @@ class Decided:
     refused: pl.DataFrame
 
 
-@dataclass(slots=True)
-class _Proposal:
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Adjustment(Proposal):
     """A proposal and what became of it."""
 
-    proposal: str
-    reversal: str
     site: str
     sku: str
     location: str
@@ -74,11 +61,6 @@ class _Proposal:
     reason: str
     evidence: str
     expires_us: int
-    status: Status = "proposed"
-    settled_us: int = 0
-    """When its status last changed."""
-    replaced: bool = False
-    """A later one took its place."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -109,14 +91,11 @@ class _Output:
 class Proposals:
     """Proposed adjustments of one stream, and their fates."""
 
-    def __init__(self, expires_after_us: int = 7 * _DAY_US, memory_us: int = 90 * _DAY_US) -> None:
+    def __init__(self, expires_after_us: int = 7 * DAY_US, memory_us: int = MEMORY_US) -> None:
         self._expires_after = expires_after_us
-        self._memory = memory_us
-        self._known: dict[str, _Proposal] = {}
-        self._reversals: dict[str, _Proposal] = {}
+        self._settlement = Settlement[_Adjustment](memory_us)
         # Insertion order is order of expiry: every proposal is given the same time.
-        self._open: dict[tuple[str, str, str], _Proposal] = {}
-        self._past: deque[tuple[int, _Proposal]] = deque()
+        self._open: dict[tuple[str, str, str], _Adjustment] = {}
 
     def advance(self, proposed: pl.DataFrame, decisions: pl.DataFrame, until_us: int) -> Decided:
         """Take in proposals (PROPOSED_SCHEMA) and decisions (DECISION_SCHEMA) of times up to `until_us`."""
@@ -135,90 +114,62 @@ class Proposals:
         )
 
     def _propose(self, row: tuple[Any, ...], output: _Output) -> None:
-        *key, count, kind, quantity, reason, evidence, time_us = row
+        *said, time_us = row
         expires_us = time_us + self._expires_after
-        name = event_id(PROPOSAL_TYPE, [*key, count, kind, quantity, reason, evidence, expires_us])
-        if name in self._known:
+        name = event_id(PROPOSAL_TYPE, [*said, expires_us])
+        if name in self._settlement:
             return
-        reversal = event_id(REVERSAL_TYPE, [name])
-        site, sku, location = key
-        new = _Proposal(name, reversal, site, sku, location, quantity, count, kind, reason, evidence, expires_us)
+        site, sku, location, count, kind, quantity, reason, evidence = said
+        new = _Adjustment(
+            proposal=name, reversal=event_id(REVERSAL_TYPE, [name]), site=site, sku=sku, location=location,
+            quantity=quantity, event_id=count, kind=kind, reason=reason, evidence=evidence, expires_us=expires_us,
+        )  # fmt: skip
         before = self._open.pop(new.key, None)
         if before:
             before.replaced = True
             self._settle(before, "expired", time_us, output, Said(name))
-        self._known[name] = self._reversals[reversal] = self._open[new.key] = new
+        self._settlement.add(new)
+        self._open[new.key] = new
         self._settle(new, "proposed", time_us, output)
 
     def _decide(self, decision: _Decision, output: _Output) -> None:
-        proposal = self._known.get(decision.proposal)
-        reversal = self._reversals.get(decision.proposal)
-        if proposal:
-            code = self._judged(proposal, decision, output)
-        elif reversal:
-            code = self._undone(reversal, decision, output)
-        else:
-            code = UNKNOWN
+        proposal, status, code = self._settlement.answer(decision.proposal, decision.decision)
         if code:
             output.refused.append((*_fields(decision), code))
-
-    def _judged(self, proposal: _Proposal, decision: _Decision, output: _Output) -> str | None:
-        wanted = _STATUS.get(decision.decision)
-        if wanted is None:
-            return NO_DECISION
-        if proposal.status != "proposed":
-            return _against(proposal, wanted)
-        del self._open[proposal.key]
-        self._settle(proposal, wanted, decision.time_us, output, decision.said)
-        if wanted == "accepted":
+        if proposal is None or status is None:
+            return
+        if status != "reversed":
+            del self._open[proposal.key]
+        self._settle(proposal, status, decision.time_us, output, decision.said)
+        if status == "accepted":
             output.moves.append(_move(proposal, proposal.proposal, proposal.quantity, decision.time_us, None))
-        return None
+        elif status == "reversed":
+            corrects = _move_id(proposal.proposal)
+            output.moves.append(_move(proposal, proposal.reversal, -proposal.quantity, decision.time_us, corrects))
 
-    def _undone(self, proposal: _Proposal, decision: _Decision, output: _Output) -> str | None:
-        if decision.decision != "accepted":
-            return NO_DECISION
-        if proposal.status == "reversed":
-            return None
-        if proposal.status != "accepted":
-            return NOT_ACCEPTED
-        corrects = _move_id(proposal.proposal)
-        self._settle(proposal, "reversed", decision.time_us, output, decision.said)
-        output.moves.append(_move(proposal, proposal.reversal, -proposal.quantity, decision.time_us, corrects))
-        return None
-
-    def _settle(self, proposal: _Proposal, status: Status, time_us: int, output: _Output, said: Said = BY_TIME) -> None:
-        p = proposal
-        p.status, p.settled_us = status, time_us
-        if status != "proposed":
-            self._past.append((time_us, p))
-        what = (*p.key, p.quantity, p.event_id, p.kind, p.reason, p.evidence, p.expires_us)
-        output.adjustments.append((p.proposal, p.reversal, status, time_us, *what, *said))
+    def _settle(self, one: _Adjustment, status: Status, time_us: int, output: _Output, said: Said = BY_TIME) -> None:
+        self._settlement.settle(one, status, time_us)
+        what = (*one.key, one.quantity, one.event_id, one.kind, one.reason, one.evidence, one.expires_us)
+        output.adjustments.append((one.proposal, one.reversal, status, time_us, *what, *said))
 
     def _pass(self, until_us: int, output: _Output) -> None:
         """Time passes: proposals expire, and what was settled long ago is forgotten."""
         while self._open and (first := next(iter(self._open.values()))).expires_us <= until_us:
             del self._open[first.key]
             self._settle(first, "expired", first.expires_us, output)
-        while self._past and self._past[0][0] <= until_us - self._memory:
-            settled_us, old = self._past.popleft()
-            if settled_us == old.settled_us:  # not reversed later
-                del self._known[old.proposal], self._reversals[old.reversal]
+        self._settlement.forget(until_us)
 
     def snapshot(self) -> bytes:
         """State as MessagePack of primitives."""
-        state = {"version": _STATE_VERSION, "proposals": [asdict(p) for p in self._known.values()]}
-        return msgspec.msgpack.encode(state)
+        return msgspec.msgpack.encode({"version": _STATE_VERSION, "proposals": self._settlement.state()})
 
     def restore(self, data: bytes) -> None:
         """Take up a snapshot; one of another version is refused."""
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "proposals")
-        proposals = [_Proposal(**fields) for fields in state["proposals"]]
-        self._known = {p.proposal: p for p in proposals}
-        self._reversals = {p.reversal: p for p in proposals}
-        self._open = {p.key: p for p in proposals if p.status == "proposed"}
-        past = [(p.settled_us, p) for p in proposals if p.status != "proposed"]
-        self._past = deque(sorted(past, key=lambda entry: entry[0]))
+        proposals = [_Adjustment(**fields) for fields in state["proposals"]]
+        self._settlement.restore(proposals)
+        self._open = {one.key: one for one in proposals if one.status == "proposed"}
 
 
 def _in_order(proposed: pl.DataFrame, decisions: pl.DataFrame) -> Iterator[tuple[Any, ...] | _Decision]:
@@ -230,16 +181,7 @@ def _in_order(proposed: pl.DataFrame, decisions: pl.DataFrame) -> Iterator[tuple
         yield event
 
 
-def _against(proposal: _Proposal, wanted: str) -> str | None:
-    """Why a decision about a settled proposal is refused; None of one that says what is so already."""
-    if proposal.replaced:
-        return CHANGED
-    if proposal.status == wanted or (proposal.status == "reversed" and wanted == "accepted"):
-        return None
-    return EXPIRED if proposal.status == "expired" else DECIDED
-
-
-def _move(proposal: _Proposal, document: str, quantity: int, time_us: int, corrects: str | None) -> tuple[Any, ...]:
+def _move(proposal: _Adjustment, document: str, quantity: int, time_us: int, corrects: str | None) -> tuple[Any, ...]:
     return (_move_id(document), *proposal.key, quantity, "adjust", document, "1", corrects, time_us, time_us)
 
 

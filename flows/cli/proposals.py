@@ -22,7 +22,7 @@ _OPEN = """
     ORDER BY expires_at, proposal
 """
 
-Proposal = Annotated[str, typer.Argument(help="id of the proposal, or the reversal id of an accepted adjustment")]
+Proposal = Annotated[str, typer.Argument(help="id of the proposal, or the reversal id of an accepted one")]
 By = Annotated[str | None, typer.Option(help="who decides; the user who runs the command unless given")]
 Comment = Annotated[str | None, typer.Option(help="why")]
 At = Annotated[
@@ -53,10 +53,11 @@ def proposals(
 def approve(
     proposal: Proposal, by: By = None, comment: Comment = None, at: At = None, settings: SettingsFile = None
 ) -> None:
-    """Accept a proposal, or take back an accepted adjustment by its reversal id.
+    """Accept a proposal, or take back an accepted one by its reversal id.
 
     When the flow reads the decision it books an adjustment, once, however often it is given. An order or a transfer
-    counts as if it were on its way, until its papers come.
+    counts as if it were on its way, until its papers come. Taken back, an adjustment is booked the other way round, and an
+    order or a transfer counts no more.
     """
     _decide("accepted", proposal, by, comment, at, settings)
 

@@ -97,7 +97,13 @@ ORDER_PROPOSAL = Output(
     comment="What to order, or to move from a site that has too much: why, what was decided, and what came of it",
     columns=(
         Column("proposal", "string", "", "Id: a digest of what is proposed and when. Decisions name it"),
-        Column("status", "string", "", "proposed, accepted, rejected, expired, ordered (its papers came) or lapsed"),
+        Column("reversal", "string", "", "Id under which an accepted proposal can be taken back"),
+        Column(
+            "status",
+            "string",
+            "",
+            "proposed, accepted, rejected, expired, ordered (its papers came), lapsed or reversed",
+        ),
         Column("kind", "string", "", "order (from a supplier) or transfer (from another site)"),
         Column("site", "string", "", "Site that needs it"),
         Column("from_site", "string", "", "Site that gives it; null for an order", nullable=True),

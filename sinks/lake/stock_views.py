@@ -165,7 +165,7 @@ ORDER_AWAITED = Output(
 
 def _standing(output: Output, status: str) -> str:
     """Proposals that came to a status and to none after it."""
-    settled = {"proposed": "<> 'proposed'", "accepted": "IN ('ordered', 'lapsed')"}[status]
+    settled = {"proposed": "<> 'proposed'", "accepted": "IN ('ordered', 'lapsed', 'reversed')"}[status]
     return f"""
     SELECT {", ".join(f"p.{column.name}" for column in output.columns)} FROM main.order_proposal AS p
     ANTI JOIN (SELECT proposal FROM main.order_proposal WHERE status {settled}) AS d ON p.proposal = d.proposal

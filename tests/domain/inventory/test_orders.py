@@ -5,10 +5,11 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from domain.inventory.orders import PROPOSED_ORDER_SCHEMA, Orders, papers_of
+from domain.inventory.orders import PROPOSED_ORDER_SCHEMA, REVERSAL_TYPE, Orders, papers_of
 from domain.inventory.proposal_tables import DECISION_SCHEMA, PAPER_SCHEMA
 from domain.inventory.tables import POSTING_SCHEMA
 from schemas.errors import RecoveryError
+from schemas.ids import event_id
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -112,6 +113,67 @@ def test_a_rejected_order_is_held():
     assert orders.held().height == 0
 
 
+def reversal(told):
+    """Id of the reversal of the one proposal told."""
+    return told["reversal"].unique().item()
+
+
+@pytest.mark.parametrize("came", [0, 30, 100])
+def test_an_accepted_order_is_taken_back_by_its_reversal(came):
+    """Once, also when its papers have come: what has none counts no more, and none like it is proposed for a while."""
+    orders = Orders(HOLD)
+    back = reversal(orders.propose(proposed(("a", "order", None, 100), at=DAY), DAY))
+    assert orders.known(pl.Series(["a", back, "b"])).to_list() == [True, True, False]
+    orders.advance(decisions(("a", "accepted", DAY + 1)), papers(("order", None, came, DAY + 2)), DAY + 2)
+    asked = decisions((back, "accepted", DAY + 3), (back, "accepted", DAY + 4), ("a", "accepted", DAY + 5))
+    told, refused = orders.advance(asked, papers(), DAY + 6)
+    assert fates(told) == [("a", "reversed", DAY + 3, f"d{DAY + 3}-accepted")]
+    assert told.select("reversal", "by", "comment", "quantity").rows() == [(back, "jo", "seen", 100)]
+    assert refused.height == 0
+    assert awaited(orders) == {}
+    assert orders.held()["held_until_us"].to_list() == [DAY + 3 + HOLD]
+    assert fates(orders.wait(DAY + 3 + HOLD)) == []
+    assert orders.held().height == 0
+
+
+def test_a_lapsed_transfer_is_taken_back_too():
+    """Whoever was told to send it is told not to."""
+    orders = Orders(HOLD)
+    back = reversal(orders.propose(proposed(("t", "transfer", "south", 40), at=DAY), DAY))
+    orders.advance(decisions(("t", "accepted", DAY + 1)), papers(), DAY + 1)
+    orders.wait(DAY + 1 + HOLD)
+    told, _ = orders.advance(decisions((back, "accepted", 6 * DAY)), papers(), 6 * DAY)
+    assert fates(told) == [("t", "reversed", 6 * DAY, f"d{6 * DAY}-accepted")]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "code"),
+    [
+        (None, "accepted", "proposal.not_accepted"),
+        ("rejected", "accepted", "proposal.not_accepted"),
+        ("accepted", "rejected", "proposal.no_decision"),
+    ],
+)
+def test_only_what_was_accepted_is_taken_back(first, then, code):
+    """And a reversal is accepted, or let be."""
+    orders = Orders(HOLD)
+    back = reversal(orders.propose(proposed(("a", "order", None, 100), at=DAY), DAY))
+    said = [*([("a", first, DAY + 1)] if first else []), (back, then, DAY + 2)]
+    _, refused = orders.advance(decisions(*said), papers(), DAY + 3)
+    assert refused["code"].to_list() == [code]
+
+
+def test_what_time_brings_is_told_in_order():
+    """However far time leaps: a lapse before an expiry that came after it, so that both are forgotten in that order."""
+    orders = ordering()
+    orders.advance(decisions(("a", "accepted", DAY + HOUR)), papers(), DAY + HOUR)
+    orders.propose(proposed(("b", "order", None, 5), at=4 * DAY), 4 * DAY)
+    assert fates(orders.wait(9 * DAY)) == [
+        ("a", "lapsed", 4 * DAY + HOUR, None),
+        ("b", "expired", 5 * DAY, None),
+    ]
+
+
 def test_an_open_order_expires_with_time_or_by_the_next():
     """The next of its kind takes its place, and is named."""
     assert fates(ordering().wait(2 * DAY)) == [("a", "expired", 2 * DAY, None)]
@@ -202,6 +264,8 @@ def test_a_restart_at_any_time_changes_nothing():
             said = [
                 (f"o{day}", ("accepted", "rejected", "expired")[day % 3], at + HOUR),
                 (f"t{day - 1}", "accepted", at + 2),
+                *([(f"t{day}", "accepted", at + 3)] if day % 2 else []),
+                *([(event_id(REVERSAL_TYPE, [f"t{day - 2}"]), "accepted", at + 4)] if day % 4 == 3 else []),
             ]
             known = [row for row in said if orders.known(pl.Series([row[0]]))[0]]
             fate, refused = orders.advance(decisions(*known), papers(("order", None, 25, at + 2 * HOUR)), at + 3 * HOUR)
@@ -210,10 +274,13 @@ def test_a_restart_at_any_time_changes_nothing():
             told.append(orders.held())
         return told
 
-    for one, other in zip(played(restart=False), played(restart=True), strict=True):
+    through = played(restart=False)
+    for one, other in zip(through, played(restart=True), strict=True):
         assert one.equals(other)
+    statuses = {status for told in through if "status" in told.columns for status in told["status"]}
+    assert statuses >= {"accepted", "rejected", "expired", "ordered", "lapsed", "reversed", "proposal.expired"}
     with pytest.raises(RecoveryError, match="order proposals"):
-        Orders(HOLD).restore(Orders(HOLD).snapshot().replace(b"version\x01", b"version\x63"))
+        Orders(HOLD).restore(Orders(HOLD).snapshot().replace(b"version\x02", b"version\x63"))
 
 
 def test_what_was_settled_long_ago_is_forgotten():

@@ -185,3 +185,14 @@ def test_a_reversal_is_remembered_from_when_it_was_made(restart):
         said = proposals.advance(_proposed(), _decisions((one["reversal"], "accepted", week * WEEK)), week * WEEK)
         assert said.refused["code"].to_list() == codes
         assert said.moves.height == 0
+
+
+def test_what_was_taken_back_at_once_is_forgotten_once():
+    """Accepted and reversed at one time, as by hand with a date for a time."""
+    proposals = Proposals(memory_us=WEEK)
+    one = proposals.advance(_proposed(("x", -5_000, HOUR)), _decisions(), HOUR).adjustments.row(0, named=True)
+    asked = _decisions(*((one[name], "accepted", 2 * HOUR) for name in ("proposal", "reversal")))
+    said = proposals.advance(_proposed(), asked, 2 * HOUR)
+    assert sorted(said.adjustments["status"]) == ["accepted", "reversed"]
+    late = _decisions((one["proposal"], "accepted", 2 * WEEK))
+    assert proposals.advance(_proposed(), late, 2 * WEEK).refused["code"].to_list() == ["proposal.unknown"]

@@ -88,6 +88,17 @@ def test_an_accepted_order_counts_until_its_purchase_order_comes():
     assert (reviews(placed)[11]["accepted"], reviews(placed)[11]["position"]) == (0, reviews(flow)[11]["position"])
 
 
+def test_an_accepted_order_is_taken_back_by_its_reversal_id():
+    """From then on it is in no position; reviews are as if it had been rejected, and the control stream adds up."""
+    back = str(asked()["reversal"])
+    said = [decision("yes", str(asked()["proposal"]), "accepted", 9.4), decision("undo", back, "accepted", 10.4)]
+    flow = run([*said, decision("twice", back, "accepted", 10.5, about="order")])
+    assert fates(flow) == [("proposed", None, None), ("accepted", "yes", "jo"), ("reversed", "undo", "jo")]
+    found = {day: (row["accepted"] > 0, row["status"]) for day, row in reviews(flow).items() if 9 <= day < DAYS}
+    assert found == {9: (False, "order"), 10: (True, "enough"), 11: (False, "held")}
+    assert flow.table("quarantine").height == 0
+
+
 def test_a_rejected_order_is_not_proposed_again_for_a_week():
     """Reviews say so; another decision about it is refused, and so is one about an unknown id."""
     proposal = str(asked()["proposal"])

@@ -274,6 +274,8 @@ def test_orders_open_and_awaited(sqlite_location: LakeLocation) -> None:
         "no": ["proposed", "rejected"],
         "came": ["proposed", "accepted", "ordered"],
         "late": ["proposed", "accepted", "lapsed"],
+        "back": ["proposed", "accepted", "ordered", "reversed"],
+        "undone": ["proposed", "accepted", "reversed"],
         "old": ["proposed", "expired"],
     }
     told = [(name, status) for name, all_of_it in statuses.items() for status in all_of_it]
