@@ -9,10 +9,10 @@ most.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from schemas.errors import SettingsError
 
@@ -25,14 +25,25 @@ Cut = Literal["", "not_a_number", "step", "low", "high", "site"]
 
 @dataclass(frozen=True, slots=True)
 class ZoneLimit:
-    """Robots that a zone may be asked to have at work."""
+    """What is said of the robots that a zone may be asked to have at work; None: nothing."""
+
+    low: int | None = None
+    high: int | None = None
+    step: int | None = None
+    """Robots that a setpoint may differ by from the one before."""
+    site: str = ANY
+    zone: str = ANY
+
+
+class Range(NamedTuple):
+    """The limits that hold for a zone."""
 
     low: int
     high: int
     step: int
-    """Robots that a setpoint may differ by from the one before."""
-    site: str = ANY
-    zone: str = ANY
+
+
+UNLIMITED: Final = Range(0, 1_000_000, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +55,43 @@ class Bounded:
 
 
 class Limits:
-    """Limits of all zones, of which the most specific holds (zone, then site), and the most robots of whole sites.
+    """Limits of all zones, and the most robots of whole sites.
 
-    SettingsError with all that is wrong with them. Every zone must have a limit: at least one is for any zone.
+    Each number is that of the most specific limit that gives it: of the zone of that site, of the zone, of the site, of
+    any zone. So a limit of one zone takes nothing away from what holds for all. SettingsError with all that is wrong.
     """
 
-    def __init__(self, zones: Sequence[ZoneLimit], sites: Mapping[str, int] | None = None) -> None:
-        self.sites = dict(sites or {})
-        """Most robots of all zones of a site, where that is limited."""
+    def __init__(self, zones: Sequence[ZoneLimit] = (), sites: Mapping[str, int] | None = None) -> None:
+        self._sites = dict(sites or {})
         self._zones = {(limit.site, limit.zone): limit for limit in zones}
         problems = [problem for limit in zones for problem in _wrong(limit)]
         count = Counter((limit.site, limit.zone) for limit in zones)
         problems += [f"{n} limits are of site {site} and zone {zone}" for (site, zone), n in count.items() if n > 1]
-        if (ANY, ANY) not in count:
-            problems.append("zones that are not named have no limit")
-        problems += [f"site {site} is limited to {most} robots" for site, most in self.sites.items() if most < 0]
+        problems += [] if problems else self._contradictions()
+        problems += [f"site {site} is limited to {most} robots" for site, most in self._sites.items() if most < 0]
         if problems:
-            raise SettingsError("\n".join(problems), fix="give one limit per zone, and one for any other")
+            raise SettingsError("\n".join(problems), fix="give one limit per zone, with a least that its most allows")
 
-    def of(self, site: str, zone: str) -> ZoneLimit:
-        """The limit that holds for a zone."""
+    def _contradictions(self) -> Iterator[str]:
+        """Numbers that different limits give, and that no zone of these names could meet."""
+        for site in sorted({ANY, *(site for site, _ in self._zones)}):
+            for zone in sorted({ANY, *(zone for _, zone in self._zones)}):
+                low, high, _ = self.of(site, zone)
+                if low > high:
+                    yield f"zone {zone} of site {site} would have {low} robots at least and {high} at most"
+
+    def of(self, site: str, zone: str) -> Range:
+        """The limits that hold for a zone."""
         keys = ((site, zone), (ANY, zone), (site, ANY), (ANY, ANY))
-        return next(self._zones[key] for key in keys if key in self._zones)
+        told = UNLIMITED
+        for limit in [self._zones[key] for key in reversed(keys) if key in self._zones]:
+            given = {"low": limit.low, "high": limit.high, "step": limit.step}
+            told = told._replace(**{name: number for name, number in given.items() if number is not None})
+        return told
+
+    def of_site(self, site: str) -> int | None:
+        """The most robots of all zones of a site; None where that is not limited."""
+        return self._sites.get(site, self._sites.get(ANY))
 
     def bound(self, site: str, zone: str, wanted: float, last: int | None, others: int) -> Bounded:
         """What of `wanted` robots a zone may be asked for.
@@ -81,12 +107,13 @@ class Limits:
             robots, cut = limit.low, "low"
         if robots > limit.high:
             robots, cut = limit.high, "high"
-        if site in self.sites and robots + others > self.sites[site]:
-            robots, cut = max(0, self.sites[site] - others), "site"
+        most = self.of_site(site)
+        if most is not None and robots + others > most:
+            robots, cut = max(0, most - others), "site"
         return Bounded(robots, cut)
 
 
-def _whole(wanted: float, last: int | None, limit: ZoneLimit) -> tuple[int, Cut]:
+def _whole(wanted: float, last: int | None, limit: Range) -> tuple[int, Cut]:
     """The nearest whole number, the larger of two; beyond all limits, a number just beyond them."""
     most = max(limit.high, last or 0) + limit.step + 1
     if -most < wanted < most:
@@ -100,9 +127,10 @@ def _whole(wanted: float, last: int | None, limit: ZoneLimit) -> tuple[int, Cut]
 
 def _wrong(limit: ZoneLimit) -> list[str]:
     problems = []
-    if not 0 <= limit.low <= limit.high:
+    high = UNLIMITED.high if limit.high is None else limit.high
+    if not 0 <= (limit.low or 0) <= high:
         problems.append(f"{limit}: the least number of robots lies between 0 and the most")
-    if limit.step < 1:
+    if limit.step is not None and limit.step < 1:
         problems.append(f"{limit}: a step is at least 1 robot")
     if not (limit.site and limit.zone):
         problems.append(f'{limit}: site and zone have a name or are "{ANY}"')

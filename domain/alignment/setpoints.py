@@ -192,7 +192,7 @@ class Setpoints:
         return tuple(slots)
 
     def _bounded(self, site: str, zone: str, robots: float, last: int | None) -> Bounded:
-        others = self._ledger.others(site, zone) if site in self._limits.sites else 0
+        others = 0 if self._limits.of_site(site) is None else self._ledger.others(site, zone)
         return self._limits.bound(site, zone, robots, last, others)
 
     def _runs_out(self, setpoint: Setpoint, now_us: int) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 
-from domain.alignment.limits import ANY
+from domain.alignment.limits import UNLIMITED
 from domain.allocation.allocate import allocate
 from domain.allocation.config import AllocationConfig
 from domain.allocation.failures import RecoveryConfig
@@ -46,19 +46,18 @@ class Dispatch:
     """What robots are by their master data, whose tasks were taken from whom, and what was recommended last."""
 
     def __init__(self, settings: Alignment) -> None:
-        crowded = {(one.site, one.zone): one.most for one in settings.limits if ANY not in (one.site, one.zone)}
+        self._limits = settings.hard_limits()
         self._config = AllocationConfig(
             stale_s=settings.unreachable_s,
             ageing_s=settings.ageing_s,
             depth=settings.tasks_ahead,
             shakes=_SHAKES,
-            zone_limits=crowded,
         )
         recovery = RecoveryConfig(
             unreachable_us=round(settings.unreachable_s * 1e6), grace_us=round(settings.grace_s * 1e6)
         )
         self._recovery = Recovery(recovery)
-        self._policy, self._recovery_policy = pl.lit(self._config.name), pl.lit(recovery.name)
+        self._recovery_policy = pl.lit(recovery.name)
         self._master = pl.DataFrame(schema=MASTER_SCHEMA)
         self._given = pl.DataFrame(schema=STANDING_SCHEMA)
         self._stuck = pl.DataFrame(schema=STUCK_SCHEMA)
@@ -98,11 +97,18 @@ class Dispatch:
         well = robots.join(out, on=_ROBOT, how="left", maintain_order="left").with_columns(mode=mode).drop("_failed")
         told = self._given.select("site", "task", told="robot")
         taken = self._recovery.as_allocated(tasks).join(told, on=("site", "task"), how="left", maintain_order="left")
-        found = allocate(taken.filter(~shed), well, at, self._config, done.select(DONE_SCHEMA.keys()))
+        config = replace(self._config, zone_limits=self._zone_limits(tasks, robots))
+        found = allocate(taken.filter(~shed), well, at, config, done.select(DONE_SCHEMA.keys()))
         self._given, news = renewed(self._given, found, taken, at)
         stuck = found.stuck.filter(~_keys(found.stuck).is_in(_keys(self._stuck).to_list()))
         self._stuck = found.stuck
-        return Dispatched(news.with_columns(policy=self._policy), stuck)
+        return Dispatched(news.with_columns(policy=pl.lit(config.name)), stuck)
+
+    def _zone_limits(self, tasks: pl.DataFrame, robots: pl.DataFrame) -> dict[tuple[str, str], int]:
+        """Most robots of each zone that has a limit."""
+        zones = pl.concat([tasks.select("site", "zone"), robots.select("site", "zone")]).unique().rows()
+        most = {(site, zone): self._limits.of(site, zone).high for site, zone in zones}
+        return {zone: high for zone, high in most.items() if high < UNLIMITED.high}
 
     def taken_over(self, reallocated: pl.DataFrame) -> pl.DataFrame:
         """Reallocations with the robot that should do the task where nobody has it, and the policy behind them."""

@@ -6,31 +6,35 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from domain.alignment.limits import ANY, Limits, ZoneLimit
 from flows.setting_sections import NotNegative, Positive, Section
 
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-_ANY = "*"
 
 
 class WorkRule(Section):
     """How much work a piece of demand is, and where. The most specific rule that fits counts."""
 
-    site: Name = Field(default=_ANY, description="site, or * for any")
-    sku: Name = Field(default=_ANY, description="stock keeping unit, or * for any")
-    category: Name = Field(default=_ANY, description="category of the SKU, or * for any")
+    site: Name = Field(default=ANY, description="site, or * for any")
+    sku: Name = Field(default=ANY, description="stock keeping unit, or * for any")
+    category: Name = Field(default=ANY, description="category of the SKU, or * for any")
     zone: Name = Field(description="zone that does the work")
     units: float = Field(gt=0, le=1e6, description="work units for one base unit of demand")
 
 
 class Limit(Section):
-    """Hard limits on the robots of a zone, the most specific first. No model, policy or answer goes beyond them."""
+    """Hard limits on the robots of a zone; no model, policy or answer goes beyond them.
 
-    site: Name = Field(default=_ANY, description="site, or * for any")
-    zone: Name = Field(default=_ANY, description="zone, or * for any")
-    least: int = Field(default=0, ge=0, le=100_000, description="fewest robots")
-    most: int = Field(default=100_000, ge=0, le=100_000, description="most robots that may be in the zone")
-    step: int = Field(
-        default=100_000, ge=1, le=100_000, description="most robots by which a setpoint may change at once"
+    Each number holds where no more specific limit gives another: one of the zone of that site, of the zone, of the
+    site, of all.
+    """
+
+    site: Name = Field(default=ANY, description="site, or * for any")
+    zone: Name = Field(default=ANY, description="zone, or * for any")
+    least: int | None = Field(default=None, ge=0, le=100_000, description="fewest robots")
+    most: int | None = Field(default=None, ge=0, le=100_000, description="most robots that may be in the zone")
+    step: int | None = Field(
+        default=None, ge=1, le=100_000, description="most robots by which a setpoint may change at once"
     )
 
 
@@ -83,8 +87,13 @@ class Alignment(Section):
     work: tuple[WorkRule, ...] = Field(default=(), description="demand to work")
     limits: tuple[Limit, ...] = Field(default=(), description="hard limits by zone")
     most_by_site: dict[Name, Annotated[int, Field(ge=0)]] = Field(
-        default_factory=dict, description="most robots of all zones of a site together"
+        default_factory=dict, description="most robots of all zones of a site together; * for any other site"
     )
+
+    def hard_limits(self) -> Limits:
+        """The limits; SettingsError where they contradict each other."""
+        rules = [ZoneLimit(one.least, one.most, one.step, one.site, one.zone) for one in self.limits]
+        return Limits(rules, self.most_by_site)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Alignment:

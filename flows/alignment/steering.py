@@ -14,7 +14,7 @@ from domain.alignment.controllers.load import Aims
 from domain.alignment.controllers.mpc import MpcConfig, MpcController
 from domain.alignment.controllers.reading import Controller, Memory, Reading, Setting, fresh
 from domain.alignment.controllers.smith import SmithConfig, SmithController
-from domain.alignment.limits import ANY, Limits, ZoneLimit
+from domain.alignment.limits import ANY
 from domain.alignment.setpoint import Evidence
 from domain.alignment.setpoint_config import SetpointConfig
 from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA, EXCEPTION_SCHEMA
@@ -29,7 +29,6 @@ _INPUTS: Final = "alignment.inputs.v1"
 _ASSUMED: Final = "alignment.assumed.v1"
 """Name the kinds of ids."""
 _DAY_US: Final = 86_400_000_000
-_NO_LIMIT: Final = ZoneLimit(0, 1_000_000, 1_000_000)
 _ASSUMED_BY: Final = "nobody: no source reads answers, so it is taken to be carried out"
 
 
@@ -53,11 +52,9 @@ class Steering:
             if settings.controller == "smith"
             else MpcController(MpcConfig(aims, replace(MpcConfig().guards, rate=settings.rate)))
         )
-        limits = [ZoneLimit(one.least, one.most, one.step, one.site, one.zone) for one in settings.limits]
-        self.named = [(one.site, one.zone) for one in limits if ANY not in (one.site, one.zone)]
+        self.named = [(one.site, one.zone) for one in settings.limits if ANY not in (one.site, one.zone)]
         """Zones that have limits of their own."""
-        everywhere = [] if any((one.site, one.zone) == (ANY, ANY) for one in limits) else [_NO_LIMIT]
-        self._limits = Limits([*limits, *everywhere], settings.most_by_site)
+        self._limits = settings.hard_limits()
         self._setpoints = Setpoints(
             SetpointConfig(
                 interval_us=interval_us,

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from flows.alignment.dispatch import Dispatch
+from flows.alignment.sections import Limit
 from tests.domain.allocation.rows import NOW, S, done, robots, tasks
 
 from .floor import alignment
@@ -27,6 +28,17 @@ def test_a_recommendation_does_not_turn_with_every_step_of_a_robot(restarted: bo
             stored, made = made.snapshot(), Dispatch(alignment())
             made.restore(stored)
     assert chosen == ["r1", "r2"]
+
+
+@pytest.mark.parametrize("site", ["s", "*"])
+def test_robots_do_not_crowd_a_zone_whose_limit_names_no_site(site: str):
+    """What holds for a zone of any site holds for allocation as for setpoints."""
+    made = Dispatch(alignment(limits=(Limit(site=site, zone="a", most=1),)))
+    told = made.review(
+        NOW, tasks(t={}, u={}), pl.Series([False] * 2), robots(r1={"zone": "b"}, r2={"zone": "b"}), done()
+    )
+    assert told.assignments["robot"].n_unique() == 1
+    assert told.assignments["policy"].str.contains("zone_limits=s/a:1,", literal=True).all()
 
 
 def test_a_recommendation_ends_once_and_says_how():

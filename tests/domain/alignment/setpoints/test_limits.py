@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.alignment.limits import Limits, ZoneLimit
+from domain.alignment.limits import UNLIMITED, Limits, ZoneLimit
 from schemas.errors import SettingsError
 from tests.domain.alignment.setpoints.desk import CONFIG, Desk
 
@@ -70,8 +70,28 @@ def test_all_that_is_wrong_is_told_at_once():
     with pytest.raises(SettingsError) as raised:
         Limits(wrong, {"north": -1})
     message = str(raised.value)
-    for part in ("between 0 and the most", "at least 1 robot", "2 limits", "not named have no limit", "site north"):
+    for part in ("between 0 and the most", "at least 1 robot", "2 limits", "site north"):
         assert part in message
+
+
+def test_a_limit_of_one_zone_takes_nothing_away_from_what_holds_for_more():
+    """Each number is the most specific that is given; what nobody limits is not limited."""
+    limits = Limits([ZoneLimit(step=2), ZoneLimit(low=1, site="north"), ZoneLimit(high=4, site="north", zone="dock")])
+    assert limits.of("north", "dock") == (1, 4, 2)
+    assert limits.of("south", "dock") == (0, UNLIMITED.high, 2)
+    assert Limits().of("north", "dock") == UNLIMITED
+
+
+def test_numbers_of_different_limits_that_no_zone_could_meet_are_refused():
+    """With the zone they meet in, though neither limit names it by itself."""
+    with pytest.raises(SettingsError, match="zone dock of site north would have 5 robots at least and 4 at most"):
+        Limits([ZoneLimit(low=5, site="north"), ZoneLimit(high=4, zone="dock")])
+
+
+def test_a_limit_of_any_site_holds_for_sites_without_one():
+    """As of zones."""
+    limits = Limits([], {"*": 5, "north": 7})
+    assert [limits.bound(site, "pick", 9, None, 0).robots for site in ("north", "south")] == [7, 5]
 
 
 def test_a_first_setpoint_steps_from_the_robots_that_are_there():
