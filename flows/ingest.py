@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,8 @@ _ENTITY = "entity"
 
 def to_file(batches: Iterable[list[bytes]], path: Path, told: Callable[[int], None]) -> int:
     """Write messages as lines; the file appears under its name only when it is complete. How many there were."""
+    if path.is_dir():
+        raise SinkError(f"{path} is a folder", fix="give the path of a file in it")
     draft = path.with_name(f".{path.name}.part")
     count = 0
     try:
@@ -32,7 +35,8 @@ def to_file(batches: Iterable[list[bytes]], path: Path, told: Callable[[int], No
             f"{path} cannot be written: {error.strerror}", fix="check the folder, its rights and free space"
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink()
     return count
 
 

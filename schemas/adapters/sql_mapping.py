@@ -7,7 +7,9 @@ column are one event. Values are checked by the gate like any other message, not
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -23,29 +25,45 @@ _ROWS = 16_384
 def mapped(query: str, contract: Contract, *, folder: Path) -> Iterator[list[bytes]]:
     """Batches of JSON messages of `contract`, in event-time order. Relative paths in the query start at `folder`.
 
-    Raises SourceError when the query fails, ContractError when its columns do not fit the contract.
+    Raises SourceError when the folder is none or the query fails, ContractError when its columns do not fit the
+    contract.
     """
-    with duckdb.connect() as connection:
+    text = query.strip().rstrip(";")
+    # What does not fit into memory is put there, wherever the query works.
+    with duckdb.connect(config={"temp_directory": str(Path(".tmp").absolute())}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET preserve_insertion_order = false")
-        connection.execute(f"SET file_search_path = '{str(folder.absolute()).replace(chr(39), chr(39) * 2)}'")
         try:
-            columns = [
-                row[0]
-                for row in connection.execute(f"DESCRIBE SELECT * FROM ({_clean(query)}\n) AS mapping").fetchall()
-            ]
-            _check(columns, contract)
-            reader = connection.execute(_ordered(_clean(query), columns, contract)).to_arrow_reader(_ROWS)
-            for batch in reader:
+            with _within(folder):
+                described = connection.execute(f"DESCRIBE SELECT * FROM ({text}\n) AS mapping").fetchall()
+                types = {row[0]: row[1] for row in described}
+                _check(list(types), contract)
+                reader = connection.execute(_ordered(text, types, contract)).to_arrow_reader(_ROWS)
+                # Rows are sorted, so with the first of them every file has been read.
+                batch = next(reader, None)
+            while batch is not None:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a record batch is always a frame
                 yield as_json(frame)
+                batch = next(reader, None)
         except duckdb.Error as error:
             raise SourceError(f"the mapping query failed: {error}", fix="try it in `duckdb` until it runs") from error
 
 
-def _clean(query: str) -> str:
-    return query.strip().rstrip(";")
+@contextmanager
+def _within(folder: Path) -> Iterator[None]:
+    """Work in `folder` for a while: DuckDB's `file_search_path` would still prefer files of the working folder."""
+    before = Path.cwd()
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise SourceError(
+            f"{folder}, where file names of the query start, cannot be entered: {error.strerror}", fix="correct --data"
+        ) from error
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _check(columns: list[str], contract: Contract) -> None:
@@ -67,10 +85,13 @@ def _derivable(contract: Contract) -> tuple[str, ...]:
     return key if len(key) == 1 and contract.field(key[0]).type == "string" else ()
 
 
-def _ordered(query: str, columns: list[str], contract: Contract) -> str:
-    derived = [f"md5(to_json(mapping)::VARCHAR) AS {_quoted(k)}" for k in _derivable(contract) if k not in columns]
+def _ordered(query: str, types: Mapping[str, str], contract: Contract) -> str:
+    derived = [f"md5(to_json(mapping)::VARCHAR) AS {_quoted(k)}" for k in _derivable(contract) if k not in types]
+    # A day alone, as DuckDB finds it in a CSV file, is its first moment.
+    days = [f.name for f in contract.fields if f.type == "timestamp" and types.get(f.name) == "DATE"]
+    moments = ", ".join(f"{_quoted(name)}::TIMESTAMP AS {_quoted(name)}" for name in days)
+    selected = ", ".join([f"* REPLACE ({moments})" if days else "*", *derived])
     order = [contract.event_time_field, *contract.idempotency_key]
-    selected = ", ".join(["*", *derived])
     return f"SELECT {selected} FROM ({query}\n) AS mapping ORDER BY {', '.join(map(_quoted, order))}"
 
 
