@@ -137,20 +137,29 @@ class EstimateStep(StatefulBatchLogic[tuple[str, Progress], Item, bytes]):
     def on_batch(self, values: list[tuple[str, Progress]]) -> tuple[Iterable[Item], bool]:
         """Take what partitions closed, or that they fell silent or ended."""
         items: list[Item] = []
+        waiting: list[Release] = []
         for partition, item in values:
-            if isinstance(item, Idle):
-                releases, stragglers = self._timeline.idle(partition, item.present)
-            elif isinstance(item, Ended):
-                releases, stragglers = self._timeline.ended(partition, item.present)
-            else:
-                releases, stragglers = self._timeline.advance(partition, item)
-            items += self._learn(releases)
+            releases, stragglers = self._merged(partition, item)
+            waiting += releases
+            silent = self._feed is not None and self._timeline.silent
+            if stragglers or silent:
+                # What an estimator makes of a straggler, and who hears of silence, takes what came before as known.
+                items += self._learn(waiting)
+                waiting = []
             for part in stragglers:
                 booked = self._estimator.on_straggler(partition, part)
                 items.append((SIGNAL.name, straggler_signal(partition, part, booked=booked, within=self._within)))
-            if self._feed and self._timeline.silent:
+            if self._feed and silent:
                 items.append(Idle(self._feed.nothing()))
-        return items, StatefulBatchLogic.RETAIN
+        # All at once: to learn costs much whatever the number of windows.
+        return [*items, *self._learn(waiting)], StatefulBatchLogic.RETAIN
+
+    def _merged(self, partition: str, item: Progress) -> tuple[list[Release], list[pl.DataFrame]]:
+        if isinstance(item, Idle):
+            return self._timeline.idle(partition, item.present)
+        if isinstance(item, Ended):
+            return self._timeline.ended(partition, item.present)
+        return self._timeline.advance(partition, item)
 
     def on_eof(self) -> tuple[Iterable[Item], bool]:
         """End of all bounded input: what is new or changed."""

@@ -20,7 +20,7 @@ WINDOW_START = "window_start"
 """Column of the window's start in all results: Int64 microseconds."""
 
 _END = 2**62  # microseconds: beyond any event time
-_FOLD_ROWS = 65_536  # rows below the horizon are folded in lots: one group-by per poll would be mostly overhead
+_FOLD_ROWS = 16_384  # rows below the horizon are folded in lots: one group-by per poll would be mostly overhead
 
 
 class Aggregation(Protocol):
@@ -101,12 +101,17 @@ class Windows:
         return present
 
     def _close(self, on_time: int, final: int, horizon: int) -> Closed:
-        self._fold(horizon)
+        final_now = final > self._final_until
         # Without lateness a window is final as soon as it is due.
-        due = self._due(on_time) if self._bounds.lateness_us else None
-        done = self._aggregation.close(final)
+        due_now = on_time > self._on_time_until and self._bounds.lateness_us > 0
+        # What is final is what was folded. A look ahead does not need it; it only is cheaper where rows are many.
+        if final_now or self._pending_rows > _FOLD_ROWS:
+            self._fold(horizon)
+        due = self._due(on_time) if due_now else None
+        done = self._aggregation.close(final) if final_now else None
         self._on_time_until, self._final_until = on_time, final
-        return Closed(on_time, final, done.clear() if due is None else due, done)
+        nothing = next(results for results in (due, done) if results is not None).clear()
+        return Closed(on_time, final, nothing if due is None else due, nothing if done is None else done)
 
     def _due(self, on_time: int) -> pl.DataFrame:
         pending = self._take()

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from domain.streaming.frames import from_bytes, to_bytes
@@ -28,6 +29,7 @@ from schemas.outputs import SERVICE_TIME
 _DAY_US: Final = 86_400_000_000
 _TASK: Final = ("site", "task")
 _ZONE: Final = ("site", "zone")
+_WINDOW: Final = (*_ZONE, WINDOW_START)
 
 OPEN_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "site": pl.String,
@@ -63,6 +65,14 @@ class _State:
     open: pl.DataFrame
     sample: pl.DataFrame
     counts: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNote:
+    """A window, and the service times that were known after it."""
+
+    rows: pl.DataFrame
+    sample: pl.DataFrame
 
 
 class ServiceTimeLearner:
@@ -120,31 +130,26 @@ class ServiceTimeLearner:
         )
         return ServiceTimeLearner(self._model, self._window_us, self._contract, state)
 
-    def estimate(self, notes: Sequence[pl.DataFrame]) -> pl.DataFrame:
-        """Columns of the output `service_time` but for those of the stage; zones where a task was done or failed."""
-        return pl.concat(notes)
+    def note(self, rows: pl.DataFrame) -> ServiceNote:
+        """All that `estimate` needs of the window last learned."""
+        return ServiceNote(rows, self._state.sample)
 
-    def note(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Estimates of the window last learned."""
+    def estimate(self, notes: Sequence[ServiceNote]) -> pl.DataFrame:
+        """Columns of the output `service_time` but for those of the stage; zones where a task was done or failed."""
+        rows = pl.concat([note.rows for note in notes])
         done = pl.col("transition") == "done"
         counted = (
-            rows.group_by(*_ZONE, WINDOW_START)
+            rows.group_by(*_WINDOW)
             .agg(
                 done.sum().cast(pl.Int64).alias("done"),
                 (pl.col("transition") == "failed").sum().cast(pl.Int64).alias("failed"),
                 pl.col("work_micro").filter(done).sum(),
             )
             .filter(pl.col("done") + pl.col("failed") > 0)
-            .sort(_ZONE)
-        )
-        seconds = pl.Series("seconds", self._state.sample["service_us"].to_numpy() / 1e6, pl.Float64)
-        sample = self._state.sample.select(*_ZONE, seconds)
-        quantiles = sample.group_by(_ZONE).agg(
-            pl.len().cast(pl.Int64).alias("sample"),
-            *(pl.col("seconds").quantile(q / 100, "linear").alias(f"p{q}_s") for q in (50, 90, 95)),
+            .sort(WINDOW_START, *_ZONE)
         )
         return (
-            counted.join(quantiles, on=_ZONE, how="left", maintain_order="left")
+            counted.join(_quantiles(notes), on=_WINDOW, how="left", maintain_order="left")
             .with_columns(
                 pl.Series("work_units", counted["work_micro"].to_numpy() / 1e6, pl.Float64),
                 pl.col("sample").fill_null(0),
@@ -163,6 +168,24 @@ class ServiceTimeLearner:
         """Learner of the same parameters with a snapshot's state."""
         frames = _State(*(from_bytes(state[name]) for name in ("open", "sample", "counts")))
         return ServiceTimeLearner(self._model, self._window_us, self._contract, frames)
+
+
+def _quantiles(notes: Sequence[ServiceNote]) -> pl.DataFrame:
+    """Size and quantiles of the service times known after windows, per zone and window."""
+    sample = pl.concat([note.sample for note in notes])
+    starts = [int(note.rows[WINDOW_START][0]) for note in notes]
+    columns = [
+        pl.Series(WINDOW_START, np.repeat(starts, [note.sample.height for note in notes])),
+        pl.Series("seconds", sample["service_us"].to_numpy() / 1e6),
+    ]
+    return (
+        sample.hstack(columns)
+        .group_by(*_WINDOW)
+        .agg(
+            pl.len().cast(pl.Int64).alias("sample"),
+            *(pl.col("seconds").quantile(q / 100, "linear").alias(f"p{q}_s") for q in (50, 90, 95)),
+        )
+    )
 
 
 def _walk(rows: pl.DataFrame, still_open: pl.DataFrame, open_us: int) -> pl.DataFrame:
