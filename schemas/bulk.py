@@ -21,7 +21,6 @@ is not certain here may still be good: the caller gives it to the exact decoder.
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
@@ -59,7 +58,7 @@ class BulkReader:
         # With a default, null is not the same as nothing: that is left to the exact reader.
         nullable = [f.name for f in contract.fields if f.nullable and not f.required and f.default is None]
         self._lists = sum(f.dtype == _STRINGS for f in contract.fields)
-        self._nulls = {name: re.compile(b'"%b":null' % re.escape(name.encode())) for name in nullable}
+        self._nulls = {name: np.frombuffer(b'"%b":null' % name.encode(), dtype=np.uint8) for name in nullable}
         self._max_bytes = max_bytes
 
     def read(self, messages: Messages) -> pl.DataFrame:
@@ -138,8 +137,10 @@ class BulkReader:
         rows = frame[ROW].to_numpy()
         nulls = np.zeros(frame.height, dtype=np.int64)
         twice = np.zeros(frame.height, dtype=np.bool_)
+        data = np.frombuffer(messages.data, dtype=np.uint8)
+        colons = np.flatnonzero((data[:-1] == ord(":")) & (data[1:] == ord("n")))
         for name, key in self._nulls.items():
-            places = [found.start() for found in key.finditer(messages.data)]
+            places = _beginning(data, colons - (len(key) - len(":null")), key)
             times = np.bincount(np.searchsorted(messages.ends, places), minlength=len(messages))[rows]
             twice |= times > 1
             if name in frame.columns:
@@ -242,6 +243,13 @@ def _rows_with(messages: Messages, found: npt.NDArray[np.bool_]) -> Int64:
     rows = np.searchsorted(messages.ends, places)
     inside: Int64 = rows[places < messages.ends[rows]]
     return inside
+
+
+def _beginning(data: npt.NDArray[np.uint8], places: Int64, text: npt.NDArray[np.uint8]) -> Int64:
+    """Those of some places in the data where a text begins. Whole columns of bytes: faster than a search by far."""
+    for at, sign in enumerate(text):
+        places = places[data.take(places + at, mode="clip") == sign]
+    return places
 
 
 def _count(messages: Messages, sign: str) -> Int64:
