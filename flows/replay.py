@@ -55,17 +55,31 @@ def demand_source(settings: Settings, source: str) -> None:
 
 
 def select(settings: Settings, ledger: Ledger, selection: Selection) -> Selected:
-    """Messages in quarantine. Raises SinkError where there is no lake."""
+    """Messages in quarantine. Raises SinkError where there is no lake, SettingsError for a reason of none."""
     failed = f"list_contains(flatten(list(reasons)), {_literal(selection.reason)})" if selection.reason else "true"
     sql = f"""
         SELECT raw, count(*) FROM quarantine WHERE source = {_literal(selection.source)} AND kind = 'quarantined'
         GROUP BY raw HAVING {failed} ORDER BY min(recorded_at), min("partition"), min("offset")
     """
     found = [(bytes(raw), int(attempts)) for raw, attempts in query(lake_location(settings), sql).rows]
+    if selection.reason and not found:
+        raise _no_such_reason(settings, selection)
     waiting = [(raw, attempts) for raw, attempts in found if selection.again or ledger.waits(raw, attempts)]
     messages = [raw for raw, _ in waiting]
     passing = _passing(settings, selection.source, messages)
     return Selected(messages, [attempts for _, attempts in waiting], passing, len(found) - len(waiting))
+
+
+def _no_such_reason(settings: Settings, selection: Selection) -> SettingsError:
+    sql = f"""
+        SELECT DISTINCT unnest(reasons) FROM quarantine
+        WHERE source = {_literal(selection.source)} AND kind = 'quarantined' ORDER BY ALL
+    """
+    known = ", ".join(str(row[0]) for row in query(lake_location(settings), sql).rows) or "nothing"
+    return SettingsError(
+        f"no message of source {selection.source!r} is in quarantine for {selection.reason!r}",
+        fix=f"in quarantine it has: {known}",
+    )
 
 
 def deliver(settings: Settings, source: str, selected: Selected, ledger: Ledger, to: Path | None) -> str:

@@ -126,11 +126,15 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))  # some editors begin with a byte order mark
     except FileNotFoundError:
         raise SettingsError(f"settings file {path} does not exist", fix="give its path, or leave it out") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"settings file {path} cannot be read: {error}", fix="check its rights") from error
+    except OSError as error:
+        raise SettingsError(
+            f"settings file {path} cannot be read: {error.strerror}", fix="give the path of a file that you may read"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"settings file {path} is not UTF-8: {error}", fix="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"settings file {path} is not TOML: {error}", fix="correct that line") from None
 
@@ -167,6 +171,8 @@ def _problems(error: ValidationError, environ: Mapping[str, str]) -> list[str]:
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
             message = f"unknown key{_near(place[-1])}"
+        elif problem["type"] == "path_type":
+            message = "Input should be a path, as text"
         elif problem["type"] in {"union_tag_not_found", "union_tag_invalid"}:
             message = f"kind must be one of {problem.get('ctx', {}).get('expected_tags', _SOURCE_KINDS)}"
         origin = next((v for keys, v in variables.items() if list(keys[: len(place)]) == place), None)

@@ -14,7 +14,6 @@ from flows.versions import versions
 from schemas.errors import TaktError
 
 FAILED = 1
-INTERRUPTED = 130
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -32,9 +31,6 @@ class App(typer.Typer):
             err.print(f"[red]error:[/] {_plain(error.what)}")
             err.print(f"[green]  fix:[/] {_plain(error.fix)}")
             sys.exit(FAILED)
-        except KeyboardInterrupt:
-            err.print("stopped; the next start goes on where this one ended")
-            sys.exit(INTERRUPTED)
 
 
 def _plain(text: str) -> str:

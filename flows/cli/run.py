@@ -17,14 +17,18 @@ def register(app: typer.Typer) -> None:
 
 
 def run(settings: SettingsFile = None) -> None:
-    """Run the throughput flow: until its inputs end, or until it is stopped.
+    """Run the flow of the settings: until its inputs end, or until it is stopped.
 
     How far it has come through inputs that end is shown on standard error. Stop it with Ctrl-C or SIGTERM at any time;
     the next start goes on exactly where it stopped.
     """
     chosen = settings_from(settings)
-    with run_progress() as told:
-        run_flow(chosen, told)
+    try:
+        with run_progress() as told:
+            run_flow(chosen, told)
+    except KeyboardInterrupt:
+        err.print("stopped; the next start goes on where this one ended")
+        raise
     location = lake_location(chosen)
     if not location.postgres and not location.sqlite.exists():
         err.print("nothing was there to read, so no lake was made")

@@ -44,6 +44,7 @@ def test_all_problems_come_in_one_message(file):
         workers = 0
         [lake]
         foldr = "x"
+        folder = 5
         [sources.a]
         kind = "files"
         contract = "robot.state@1"
@@ -63,6 +64,7 @@ def test_all_problems_come_in_one_message(file):
     assert lines[0] == f"settings in {file} are not valid:"
     assert sorted(lines[1:]) == [
         "colour: unknown key",
+        "lake.folder: Input should be a path, as text",
         "lake.foldr: unknown key; did you mean folder?",
         "sources.D e.start: Input should be 'earliest', 'latest' or 'committed'",
         "sources.D e: String should match pattern '^[a-z][a-z0-9_-]*$'",
@@ -111,14 +113,17 @@ def test_syntax_error_is_told_with_its_line(file):
 
 
 def test_file_that_cannot_be_read_is_told(tmp_path, file):
-    """A missing file, a folder and a file that is not UTF-8 are refused by name."""
+    """A missing file, a folder and a file that is not UTF-8 are refused as what they are; a byte order mark is not."""
     with pytest.raises(SettingsError, match="does not exist"):
         load(file, {})
     with pytest.raises(SettingsError, match=r"cannot be read: .*directory"):
         load(tmp_path, {})
-    file.write_bytes(b"# \xff")
-    with pytest.raises(SettingsError, match=r"takt\.toml cannot be read"):
+    file.write_text("workers = 2", "utf-16")
+    with pytest.raises(SettingsError, match=r"takt\.toml is not UTF-8") as error:
         load(file, {})
+    assert error.value.fix == "save it as UTF-8"
+    file.write_text("workers = 2", "utf-8-sig")
+    assert load(file, {}).workers == 2
 
 
 def test_relative_paths_are_taken_from_the_folder_of_the_file(file):

@@ -66,6 +66,10 @@ def test_replay_counts_attempts_and_succeeds_after_the_fix(tmp_path):
     (tmp_path / "takt.toml").write_text(SETTINGS.format(version=1), "utf-8")
     takt(tmp_path, "run")
     assert "decode.unknown_field" in takt(tmp_path, "quarantine", "list").stdout
+    misspelt = ("--reason", "decode.unknown_fields", "--dry-run")
+    told = takt(tmp_path, "quarantine", "replay", "--source", "robots", *misspelt, code=1).stderr
+    assert "for 'decode.unknown_fields'" in told
+    assert "it has: decode.unknown_field\n" in told
 
     takt(tmp_path, "quarantine", "replay", "--source", "robots")
     takt(tmp_path, "run")
