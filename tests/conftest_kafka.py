@@ -97,7 +97,7 @@ class Kafka:
         limit = time.monotonic() + 60
         try:
             while time.monotonic() < limit:
-                for message in consumer.consume(10_000, 1):
+                for message in consumer.consume(10_000, 0.05):
                     error = message.error()
                     if error is None:
                         messages.append(message)
