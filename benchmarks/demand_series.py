@@ -11,6 +11,7 @@ others learn the same demands and forecast as far ahead, no more. Each runs in a
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import resource
 import subprocess
@@ -32,6 +33,8 @@ from domain.demand.rows import ROWS
 HORIZON = 7
 _DAY_US = 86_400_000_000
 _RARE = 0.7
+_OBJECTS = 50_000
+"""New objects before garbage is looked for, as in a run."""
 
 Demands = npt.NDArray[np.int64]
 
@@ -117,6 +120,8 @@ def main() -> None:
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
+        gc.freeze()
+        gc.set_threshold(_OBJECTS)
         before = _peak_mb()
         spent = CONTENDERS[options.contender](options.series, options.buckets)
         print(json.dumps({"cpu_s": spent, "peak_mb": _peak_mb(), "own_mb": _peak_mb() - before}))

@@ -21,7 +21,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from domain.demand.experts.expert import State, tamed
+from domain.demand.experts.expert import HIGHEST, State, tamed
 
 
 class DemandClass(StrEnum):
@@ -103,7 +103,7 @@ class Classifier:
 
     def learn_one(self, y: float) -> None:
         """Take in the demand of the next bucket; NaN where it is not known."""
-        known = tamed(y)
+        known = y if 0.0 <= y <= HIGHEST else tamed(y)
         if known is None:
             return
         self._seen = seen = self._seen + 1

@@ -120,7 +120,7 @@ class Mix(Expert):
     {'tsb': 0.04, 'ses': 0.96}
     """
 
-    __slots__ = ("_experts", "_shares", "eta", "names", "season", "share")
+    __slots__ = ("_experts", "_next", "_shares", "eta", "names", "season", "share")
     NAME = "hedge"
     VERSION = 2
 
@@ -133,6 +133,8 @@ class Mix(Expert):
         self.share = share
         self._experts = [_made(name, season) for name in names]
         self._shares = FixedShare(len(names), eta, share)
+        self._next: list[float] = []
+        """What each expert was last heard to forecast for the next bucket; none when it was not asked."""
 
     def __str__(self) -> str:
         experts = ",".join(map(str, self._experts))
@@ -159,22 +161,32 @@ class Mix(Expert):
         ]
         self._shares.regroup(places)
         self.names = names
+        self._next = []
 
     def learn_one(self, y: float, x: Features | None = None) -> None:  # noqa: ARG002 - River's signature
         """Weigh the experts by their forecasts of `y`, then let each learn it."""
         known = y if 0.0 <= y <= HIGHEST else tamed(y)
         experts = self._experts
         if known is not None:
-            self._shares.learn_one(known, [expert.forecast(1)[0] for expert in experts])
+            self._shares.learn_one(known, self._next or [expert.forecast(1)[0] for expert in experts])
+        self._next = []
         for expert in experts:
             expert.learn_one(y)
 
     def forecast(self, horizon: int, xs: list[Features] | None = None) -> list[float]:  # noqa: ARG002 - River's
         """Weighted mean of the experts' forecasts."""
-        path = [0.0] * horizon
+        if not horizon:
+            return []
+        path, self._next = [0.0], []  # one value for all buckets, as long as no expert tells them apart
         for weight, expert in zip(self._shares.weights, self._experts, strict=True):
-            path = [sum_ + weight * mean for sum_, mean in zip(path, expert.forecast(horizon), strict=True)]
-        return path
+            means = expert.forecast(1 if expert.FLAT else horizon)
+            self._next.append(means[0])
+            if len(means) > len(path):
+                path *= horizon
+            elif len(means) < len(path):
+                means *= horizon
+            path = [sum_ + weight * mean for sum_, mean in zip(path, means, strict=True)]
+        return path if len(path) == horizon else path * horizon
 
     def snapshot(self) -> State:
         """Names, weights and each expert's state."""
@@ -186,6 +198,7 @@ class Mix(Expert):
         self.names = tuple(names)
         self._shares.restore(shares)
         self._experts = [_made(name, self.season) for name in names]
+        self._next = []
         for expert, known in zip(self._experts, states, strict=True):
             expert.restore(known)
 

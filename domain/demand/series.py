@@ -141,7 +141,7 @@ class Series:
         around: Surroundings = ALONE,
     ) -> Learned:
         """Take in a bucket; `outside` is an outsider's forecast of it. NaN, infinity: nothing is known of it."""
-        own, amount = self._ahead[0], tamed(sold)
+        own, amount = self._ahead[0], sold if 0.0 <= sold <= HIGHEST else tamed(sold)
         if amount is not None and not (censored or promoted):
             drift = self._watch.learn_one(amount, own, math.sqrt(self._variance))
             self._learn(amount, amount, 0.0, outside)

@@ -27,6 +27,7 @@ class Croston(Expert):
 
     __slots__ = ("_interval", "_size", "_waited", "alpha")
     NAME = "croston"
+    FLAT = True
 
     def __init__(self, alpha: float = 0.1) -> None:
         checked(alpha=alpha)

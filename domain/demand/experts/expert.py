@@ -34,6 +34,8 @@ class Expert(Forecaster):
     NAME: ClassVar[str]
     VERSION: ClassVar[int] = 1
     """Rises when equal parameters and values no longer give equal forecasts, or the snapshot has another form."""
+    FLAT: ClassVar[bool] = False
+    """Whether all buckets ahead have the same forecast."""
 
     def __str__(self) -> str:
         listed = ",".join(f"{name}={value:g}" for name, value in self._get_params().items())

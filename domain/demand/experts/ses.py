@@ -22,6 +22,7 @@ class SES(Expert):
 
     __slots__ = ("_level", "_seen", "alpha")
     NAME = "ses"
+    FLAT = True
 
     def __init__(self, alpha: float = 0.1) -> None:
         checked(alpha=alpha)

@@ -26,6 +26,7 @@ class TSB(Expert):
 
     __slots__ = ("_demands", "_probability", "_seen", "_size", "alpha", "beta")
     NAME = "tsb"
+    FLAT = True
 
     def __init__(self, alpha: float = 0.1, beta: float = 0.05) -> None:
         checked(alpha=alpha, beta=beta)

@@ -195,3 +195,23 @@ def test_parameters_out_of_range_are_refused(eta, share):
     """The message gives both."""
     with pytest.raises(ValueError, match=f"eta={eta:g}, share={share:g}"):
         FixedShare(2, eta, share)
+
+
+def test_to_be_asked_changes_nothing():
+    """Asked after each value or hardly ever, before others take part or before a restart: the same to the bit."""
+    four = ("tsb", "ses", "holt_winters", "snarimax")
+    asked, silent = Mix(("tsb", "ses"), 2), Mix(("tsb", "ses"), 2)
+    for day, y in enumerate([3.0, 0.0, 5.0, 1.0] * 12):
+        names = four if day % 10 > 4 else four[:2]
+        path = asked.forecast(3)
+        if day % 3 == 0:
+            assert path == [silent.forecast(ahead)[-1] for ahead in (1, 2, 3)]
+        if day % 7 == 0:
+            asked.learn_one(99.0)
+            asked.forecast(1)
+            asked.restore(silent.snapshot())
+        asked.take_part(names)
+        silent.take_part(names)
+        asked.learn_one(y)
+        silent.learn_one(y)
+        assert asked.snapshot() == silent.snapshot()
