@@ -14,6 +14,7 @@ from flows.versions import versions
 from schemas.errors import TaktError
 
 FAILED = 1
+INTERRUPTED = 130
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -31,6 +32,8 @@ class App(typer.Typer):
             err.print(f"[red]error:[/] {_plain(error.what)}")
             err.print(f"[green]  fix:[/] {_plain(error.fix)}")
             sys.exit(FAILED)
+        except KeyboardInterrupt:  # before a command had begun; Typer itself ends those that had
+            sys.exit(INTERRUPTED)
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
 import typer
 
 from flows.build import lake_location
@@ -24,7 +29,7 @@ def run(settings: SettingsFile = None) -> None:
     """
     chosen = settings_from(settings)
     try:
-        with run_progress() as told:
+        with _interruptible(), run_progress() as told:
             run_flow(chosen, told)
     except KeyboardInterrupt:
         err.print("stopped; the next start goes on where this one ended")
@@ -34,3 +39,29 @@ def run(settings: SettingsFile = None) -> None:
         err.print("nothing was there to read, so no lake was made")
         return
     out.print(summary(chosen))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn into KeyboardInterrupt what comes of Ctrl-C while the engine starts: it ends with a Rust panic then."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # a shell that starts a flow in the background has it ignore Ctrl-C
+        return
+    came = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        came = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as error:
+        if came:
+            raise KeyboardInterrupt from error
+        raise
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

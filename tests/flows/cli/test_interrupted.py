@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from flows.settings import Settings
+
+class Panic(BaseException):
+    """What the engine raises for Ctrl-C while it starts."""
 
 
+def interrupted_while_starting(*_: object) -> None:
+    with suppress(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    raise Panic
+
+
+def interrupted_while_running(*_: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("run", [interrupted_while_starting, interrupted_while_running])
 def test_a_run_says_how_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], run: Callable[..., None]
 ) -> None:
-    """A run that is stopped says that the next start goes on, and ends without a trace."""
+    """A run that is stopped says that the next start goes on, and ends without a trace, whenever it was."""
     (tmp_path / "takt.toml").touch()
-    cli, command = importlib.import_module("flows.cli"), importlib.import_module("flows.cli.run")
-
-    def stopped(_: Settings, __: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command, "run_flow", stopped)
+    monkeypatch.setattr(importlib.import_module("flows.cli.run"), "run_flow", run)
     with pytest.raises(SystemExit) as ended:
-        cli.app(["run", "-s", str(tmp_path / "takt.toml")])
+        importlib.import_module("flows.cli").app(["run", "-s", str(tmp_path / "takt.toml")])
     assert ended.value.code == 130
     assert capfd.readouterr().err == "stopped; the next start goes on where this one ended\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_while_the_command_is_being_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
