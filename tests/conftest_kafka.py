@@ -78,10 +78,7 @@ class Kafka:
 
     def read(self, topic: str) -> list[Message]:
         """All committed messages of a topic, partition by partition."""
-        partitions = self.admin.list_topics(timeout=10).topics[topic].partitions
-        return list(itertools.chain.from_iterable(self._read(topic, number) for number in sorted(partitions)))
-
-    def _read(self, topic: str, number: int) -> list[Message]:
+        numbers = sorted(self.admin.list_topics(timeout=10).topics[topic].partitions)
         consumer = Consumer(
             {
                 "bootstrap.servers": self.broker.bootstrap,
@@ -90,24 +87,27 @@ class Kafka:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,  # that nothing follows is said after so long
             }
         )
-        consumer.assign([TopicPartition(topic, number, 0)])
-        messages: list[Message] = []
+        consumer.assign([TopicPartition(topic, number, 0) for number in numbers])
+        found: dict[int | None, list[Message]] = {number: [] for number in numbers}
+        open_ends = {*found}
         limit = time.monotonic() + 60
         try:
-            while time.monotonic() < limit:
+            while open_ends:
+                assert time.monotonic() < limit, f"no end of {topic}{open_ends} in 60 s"
                 for message in consumer.consume(10_000, 0.05):
                     error = message.error()
                     if error is None:
-                        messages.append(message)
+                        found[message.partition()].append(message)
                     elif error.code() == KafkaError._PARTITION_EOF:
-                        return messages
+                        open_ends.discard(message.partition())
                     else:
                         raise AssertionError(error.str())
         finally:
             consumer.close()
-        raise AssertionError(f"no end of {topic}[{number}] in 60 s")
+        return [*itertools.chain.from_iterable(found.values())]
 
 
 def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:

@@ -17,8 +17,10 @@ Place = tuple[str, int]
 """Topic and partition."""
 
 _ASK_TIMEOUT_S = 30.0
-_POLL_S = 0.2
+_POLL_S = 0.05
 _BATCH = 10_000
+# A broker says that nothing follows when it has waited so long for more; half a second, unless told otherwise.
+_EOF_MS = 20
 # Another writer's open transaction hides what lies behind it until it ends, at the latest by its time-out.
 _PATIENCE_S = 120.0
 
@@ -63,6 +65,7 @@ def ids_out(connection: KafkaConnection, writer: str, spans: Mapping[Place, tupl
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": _EOF_MS,
         }
     )
     found: set[str] = set()
