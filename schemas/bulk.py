@@ -54,6 +54,7 @@ class BulkReader:
         self._required = [f.name for f in contract.fields if f.required]
         self._optional = frozenset(f.name for f in contract.fields if not f.required)
         self._sought = self._optional
+        self._sums_tell = True
         self._defaults = [pl.col(f.name).fill_null(f.default) for f in contract.fields if f.default is not None]
         # With a default, null is not the same as nothing: that is left to the exact reader.
         nullable = [f.name for f in contract.fields if f.nullable and not f.required and f.default is None]
@@ -112,22 +113,27 @@ class BulkReader:
 
     def _unexplained(self, messages: Messages, frame: pl.DataFrame, text: bytes, doubtful: _Mask) -> tuple[_Mask, bool]:
         """Which rows have other counts of signs than they need, those that are doubtful aside; and whether none has."""
-        surplus = _surplus(text, frame)
-
-        def left() -> Int64:
-            others = frame.filter(pl.Series(doubtful | unexplained))
-            return surplus - _surplus(b"".join(messages.take(others[ROW].to_numpy())), others)
-
         unexplained = np.zeros(frame.height, dtype=np.bool_)
-        if not left().any():
+        surplus = _surplus(text, frame) if self._sums_tell else None
+
+        def explained(nulls: int) -> bool:
+            if surplus is None:
+                return False
+            others = frame.filter(pl.Series(doubtful | unexplained))
+            left = surplus - _surplus(b"".join(messages.take(others[ROW].to_numpy())), others)
+            return np.array_equal(left, _PER_NULL * nulls)
+
+        if explained(0):
             return unexplained, True
         nulls, unexplained = self._written_nulls(messages, frame)
-        if np.array_equal(left(), _PER_NULL * nulls[~(doubtful | unexplained)].sum()):
+        if explained(int(nulls[~(doubtful | unexplained)].sum())):
             return unexplained, True
         rows, needed = frame[ROW].to_numpy(), _needed_each(frame)
         for sign, per_null in zip(_SIGNS, _PER_NULL, strict=True):
             unexplained |= _count(messages, sign)[rows] != needed[sign].to_numpy() + per_null * nulls
-        return unexplained, False
+        # Where odd messages come all the time, to add up first is a waste.
+        self._sums_tell = not unexplained[~doubtful].any()
+        return unexplained, self._sums_tell
 
     def _written_nulls(self, messages: Messages, frame: pl.DataFrame) -> tuple[Int64, _Mask]:
         """How many keys with an allowed null each row has; and where one comes twice, or beside a value.
