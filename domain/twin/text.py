@@ -40,7 +40,9 @@ def compose(fields: Fields) -> pl.Series:
 
 def rows(fields: Fields, index: Int64) -> Fields:
     """The fields of some of the messages."""
-    return {name: v if isinstance(v, str) else v.gather(index) for name, v in fields.items()}
+    # One frame for all: to gather each Series by itself costs ten times as much where few are wanted.
+    picked = pl.DataFrame({name: v for name, v in fields.items() if not isinstance(v, str)})[index]
+    return {name: v if isinstance(v, str) else picked[name] for name, v in fields.items()}
 
 
 def names(values: Sequence[str], index: Int64) -> pl.Series:
@@ -69,6 +71,6 @@ def timestamps(start: datetime, times_ms: Int64) -> pl.Series:
     since = (start - _EPOCH) // timedelta(milliseconds=1) + times_ms
     whole, millis = np.divmod(since, 1_000)
     first, last = (int(whole.min()), int(whole.max())) if len(whole) else (0, 0)
-    table = pl.Series([f'"{_EPOCH + timedelta(seconds=s):%Y-%m-%dT%H:%M:%S}.' for s in range(first, last + 1)])
-    columns = (table.gather(whole - first), MILLIS.gather(millis), pl.lit('Z"'))
+    table = pl.Series(np.datetime_as_string(np.arange(first, last + 1).astype("datetime64[s]")))
+    columns = (pl.lit('"'), table.gather(whole - first), pl.lit("."), MILLIS.gather(millis), pl.lit('Z"'))
     return pl.select(pl.concat_str(*columns)).to_series()
