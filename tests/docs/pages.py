@@ -31,6 +31,8 @@ DOCS = ROOT / "docs"
 BOOTSTRAP = "127.0.0.1:9092"
 _FENCE = re.compile(r"^( *)```\S+ ([^\n]+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _PATIENCE_S = 180
+_OWN = Path(sys.executable).parent
+_BACKGROUND = re.compile(r"^takt (?=.*&$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class Shell:
     folder: Path
     bootstrap: str = BOOTSTRAP
     audit: bool = False
-    takt: Path = Path(sys.executable).parent
-    """Folder of the `takt` that commands mean."""
+    takt: Path = _OWN
+    """Folder of the `takt` that commands mean, but for one in the background, which is a process of its own."""
     output: str = ""
     _groups: list[int] = field(default_factory=list)
 
@@ -89,14 +91,14 @@ class Shell:
 
     def _run(self, commands: str) -> int:
         env = {k: v for k, v in os.environ.items() if not k.startswith("TAKT_")}
-        path = f"{self.takt}:{Path(sys.executable).parent}:{env['PATH']}"
+        path = f"{self.takt}:{_OWN}:{env['PATH']}"
         env |= {"PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
         if not self.audit:
             env["TAKT_AUDIT__ENABLED"] = "false"
         log = self.folder / ".output"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", commands],
+                ["bash", "-euo", "pipefail", "-c", _BACKGROUND.sub(f"{_OWN}/takt ", commands)],
                 cwd=self.folder,
                 env=env,
                 stdin=subprocess.DEVNULL,
@@ -123,7 +125,7 @@ def shell(
     data: Path | None = None,
     *,
     audit: bool = False,
-    takt: Path = Path(sys.executable).parent,
+    takt: Path = _OWN,
 ) -> Iterator[Shell]:
     """A shell in a folder that looks like a checkout, with real data in `data` where it is given."""
     for name in ("schemas", "deploy", "docs"):

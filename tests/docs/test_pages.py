@@ -33,9 +33,7 @@ def test_page_on_kafka(name: str, tmp_path: Path, kafka, request: pytest.Fixture
 def play(page: Path, folder: Path, request: pytest.FixtureRequest, **given: Any) -> None:
     text = page.read_text("utf-8")
     data = request.getfixturevalue("real_data") if "data" in needs(text) else None
-    # A page that sends signals to what it started in the background means processes of its own.
-    given |= {} if " &\n" in text else {"takt": served()}
-    with shell(folder, data=data, audit="audit" in needs(text), **given) as running:
+    with shell(folder, data=data, audit="audit" in needs(text), takt=served(), **given) as running:
         for block in blocks(text):
             running.play(block)
 
