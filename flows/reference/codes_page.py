@@ -15,9 +15,11 @@ from domain.inventory.reasons import BALANCES, REASONS
 from domain.inventory.running import INVARIANTS
 from domain.inventory.units import BASE, MILLI, UNITS
 from flows.reference.markdown import code, page, table
+from flows.reference.outputs_page import key_cells
 from flows.stock.demand import DIMENSION
 from quality import suite
 from quality.gate import FUTURE
+from schemas.outputs.signal_kinds import SIGNAL_KINDS, alike
 
 _INTRO = """
 Codes are stable: they may be stored, counted and alerted on. A row of `quarantine` has them in `reasons`, in the order
@@ -25,37 +27,6 @@ of the suite; `takt quarantine list` counts them.
 """
 
 _IDENTITY = "identity.conflict"
-
-_SIGNALS = {
-    "breaker_open": "A rule's failure ratio leapt; reading of the partition pauses. Critical",
-    "breaker_closed": "The ratio is back below the limit; reading goes on. Info",
-    "partition_returned": "A partition that was silent, or a stream that had ended, was passed over and has rows of a "
-    "window that is final where partitions are merged; what it publishes itself is complete, and rows of stock, tasks, "
-    "robots and answers are booked with the next window. Of sums told once a window. Warning",
-    "robot_in_two_partitions": "A robot reports to several partitions of a topic: work is missing or doubled. Critical",
-    "audit_mismatch": "Great Expectations and the gate disagree on the same rows: one of them is wrong. Critical",
-    "audit_failed": "An expectation that only Great Expectations checks failed on a sample. The rule's own severity",
-    "stock_invariant_broken": "A balance is what it cannot be: an invariant of the stock ledger, see below. Warning",
-    "stock_invariant_restored": "The invariant holds again, most often because a late paper came. Info",
-    "stock_leak": "Counts show that stock goes, or comes, a little at a time. Warning",
-    "setpoint_unacknowledged": "Nobody answered a setpoint in time; the one before stays in force. Told once an hour "
-    "of a zone, until one is answered. Warning",
-    "setpoint_rejected": "Its controller will not carry a setpoint out; the one before stays in force. Warning",
-    "setpoint_failed": "Its controller could not carry a setpoint out; the one before stays in force. Warning",
-    "setpoint_lapsed": "A setpoint's time ran out while it was in force, or before it was carried out. Critical",
-    "setpoint_without_effect": "A setpoint is in force, and half the way to it is not made in the time it has; "
-    "setpoints of the zone stay where they are for a while. Told once a hold, each twice as long as the one before. "
-    "Warning",
-    "task_cycle": "Tasks depend on each other in a circle, which is named; none of them can ever be done. Warning",
-    "task_deadlock": "Tasks and the robots that have them wait for each other. Critical",
-    "task_missing": "Tasks depend on one that is neither open nor done. Warning",
-    "task_unservable": "No robot of the site can do the tasks. Warning",
-    "task_starvation": "A task that could be done has waited too long. Warning",
-    "task_dropped": "An open task of which nothing was heard for a week no longer counts as open. Warning",
-    "demand_unmapped": "No rule turns the demand of a SKU into work; told once of each site and SKU, until there is "
-    "no demand of it for a week. Warning",
-    "demand_drift": "Demand of a series is no longer what it was: ADWIN on standardised residuals. Info",
-}
 
 _COUNTS = {
     looks.FUTURE: "the moment of the count is not before the end of the window it came in",
@@ -114,7 +85,10 @@ def codes_page() -> str:
         _codes(lifecycle.REFUSALS | setpoint_tables.REFUSALS),
         "## Kinds of signals",
         "Column `kind` of the output `signal`.",
-        _codes(_SIGNALS),
+        _codes({name: kind.meaning for name, kind in SIGNAL_KINDS.items()}),
+        "### Evidence of signals",
+        "Column `evidence` of a signal is a JSON object with these keys.",
+        table(("kind", "key", "type", "unit", "meaning"), _evidence()),
         "## Invariants of the stock ledger",
         "The last part of the subject of `stock_invariant_broken` and `stock_invariant_restored`.",
         _codes({name: _INVARIANTS[name] for name in INVARIANTS}),
@@ -125,6 +99,12 @@ def codes_page() -> str:
         _UNITS,
         table(("dimension", "base unit", "unit, with its other spellings", "base units in it"), _units()),
     )
+
+
+def _evidence() -> Iterator[tuple[str, ...]]:
+    for keys, kinds in alike().items():
+        for key in keys:
+            yield ", ".join(map(code, kinds)), *key_cells(key)
 
 
 def _reasons() -> Iterator[tuple[str, str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
 from flows.reference.contracts_page import schema_name
 from schemas.contract import Contract, Field
-from schemas.outputs import OUTPUTS, Column, Kind, Output
+from schemas.outputs import OUTPUTS, Column, Key, Kind, Output
 from schemas.registry import contracts
 
 Schema = dict[str, Any]
@@ -49,7 +51,29 @@ def _column(column: Column) -> Schema:
     schema = dict(_KINDS[column.kind])
     if column.nullable:
         schema["type"] = [schema["type"], "null"]
+    if column.keys:
+        schema |= {"contentMediaType": "application/json", "contentSchema": object_schema(column.keys)}
     return schema | {"description": column.comment} | ({"x-unit": column.unit} if column.unit else {})
+
+
+def object_schema(keys: Iterable[Key]) -> Schema:
+    """Schema of a JSON object. Those keys are required that are in every one."""
+    nested: dict[str, list[Key]] = {}
+    for key in keys:
+        first, _, rest = key.name.partition(".")
+        nested.setdefault(first, []).append(replace(key, name=rest))
+    properties = {name: _key(inner[0]) if not inner[0].name else object_schema(inner) for name, inner in nested.items()}
+    required = [name for name, inner in nested.items() if not any(key.optional for key in inner)]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _key(key: Key) -> Schema:
+    schema: Schema = {"type": key.type}
+    if key.type in {"strings", "integers"}:
+        schema = {"type": "array", "items": {"type": key.type.removesuffix("s")}}
+    if key.nullable:
+        schema["type"] = [schema["type"], "null"]
+    return schema | {"description": key.comment} | ({"x-unit": key.unit} if key.unit else {})
 
 
 def _of_contract(contract: Contract) -> Schema:

@@ -29,6 +29,8 @@ from schemas.outputs import (
     STOCK_MOVE,
     STOCK_POSITION,
     THROUGHPUT,
+    Column,
+    Key,
     Output,
 )
 from sinks.lake.alignment_views import ALIGNMENT_VIEWS
@@ -153,7 +155,21 @@ def _table(heading: str, output: Output, *facts: str) -> str:
         (code(c.name), SQL_TYPES[c.kind], code(c.unit), c.comment + ("; may be null" if c.nullable else ""))
         for c in (*output.columns, *recorded)
     ]
-    return "\n\n".join([heading, _about(output), *facts, table(("column", "SQL type", "unit", "meaning"), rows)])
+    columns = table(("column", "SQL type", "unit", "meaning"), rows)
+    objects = [part for c in output.columns if c.keys for part in _object(c)]
+    return "\n\n".join([heading, _about(output), *facts, columns, *objects])
+
+
+def _object(column: Column) -> tuple[str, str]:
+    rows = map(key_cells, column.keys)
+    return f"Keys of `{column.name}`:", table(("key", "type", "unit", "meaning"), rows)
+
+
+def key_cells(key: Key) -> tuple[str, str, str, str]:
+    """Cells of a key's row: name, JSON type, unit, meaning."""
+    type_ = f"{key.type.removesuffix('s')} array" if key.type.endswith("s") else key.type
+    notes = ["may be null"] * key.nullable + ["not in every row"] * key.optional
+    return code(key.name), type_, code(key.unit), "; ".join([key.comment, *notes])
 
 
 def _about(output: Output) -> str:

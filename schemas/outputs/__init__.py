@@ -10,7 +10,7 @@ from __future__ import annotations
 from schemas.outputs.alignment import ALIGNMENT, SETPOINT, SHEDDING
 from schemas.outputs.allocation import ASSIGNMENT, REALLOCATION
 from schemas.outputs.demand import DEMAND, ORDER_PROPOSAL, REPLENISHMENT
-from schemas.outputs.model import POLARS_TYPES, Column, Kind, Output
+from schemas.outputs.model import POLARS_TYPES, Column, Key, Kind, Output
 from schemas.outputs.pipeline import ACCOUNTING, LATE, QUARANTINE, RULE_FAILURES, SIGNAL
 from schemas.outputs.stock import ADJUSTMENT, RECONCILIATION, STOCK_MOVE, STOCK_POSITION
 from schemas.outputs.throughput import ROBOT_WINDOW, SENSOR_WINDOW, SERVICE_TIME, THROUGHPUT
@@ -40,6 +40,7 @@ __all__ = [
     "STOCK_POSITION",
     "THROUGHPUT",
     "Column",
+    "Key",
     "Kind",
     "Output",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.outputs.evidence import SETPOINT_EVIDENCE
 from schemas.outputs.model import Column, Output
 
 _ZONE = (Column("site", "string", "", "Site"), Column("zone", "string", "", "Zone of the site"))
@@ -78,7 +79,14 @@ SETPOINT = Output(
             nullable=True,
         ),
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
-        Column("evidence", "string", "", "Inputs and quantiles, as JSON; null of held, resumed", nullable=True),
+        Column(
+            "evidence",
+            "string",
+            "",
+            "Inputs and parts, as JSON; null of held, resumed",
+            nullable=True,
+            keys=SETPOINT_EVIDENCE,
+        ),
         Column("cause", "string", "", "Of held and resumed: stale or no_data; else null", nullable=True),
         Column("acknowledgement", "string", "", "Event that brought the status; null where time did", nullable=True),
         Column("superseded_by", "string", "", "Setpoint that took its place", nullable=True),

@@ -21,15 +21,45 @@ POLARS_TYPES: dict[Kind, pl.DataType | type[pl.DataType]] = {
 }
 
 
+JsonType = Literal["string", "integer", "number", "strings", "integers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a JSON object; where objects are nested, `name` is the way to it, joined by dots.
+
+    Unit and comment are as of a `Column`. An `optional` key is not in every object.
+    """
+
+    name: str
+    type: JsonType
+    unit: str
+    comment: str
+    nullable: bool = False
+    optional: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}{f' [{self.unit}]' if self.unit else ''}: {self.comment}"
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: name, kind, unit (UCUM, or "1" for a plain number, "" where none makes sense), comment."""
+    """One column: name, kind, unit (UCUM, or "1" for a plain number, "" where none makes sense), comment.
+
+    `keys` are those of the JSON object that the column's text is, where it is one.
+    """
 
     name: str
     kind: Kind
     unit: str
     comment: str
     nullable: bool = False
+    keys: tuple[Key, ...] = ()
+
+    @property
+    def explained(self) -> str:
+        """The comment with all keys, for those who have nothing but it."""
+        return f"{self.comment}. {'; '.join(map(str, self.keys))}" if self.keys else self.comment
 
 
 @dataclass(frozen=True, slots=True)

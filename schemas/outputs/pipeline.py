@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.outputs.model import Column, Output
+from schemas.outputs.signal_kinds import SIGNAL_KINDS, alike
 
 _ORIGIN = (
     Column("source", "string", "", "Source, as named in the settings"),
@@ -44,17 +45,19 @@ LATE = Output(
     key=("source", "partition", "offset"),
 )
 
+_EVIDENCE = "; ".join(f"{', '.join(kinds)}: {', '.join(key.name for key in keys)}" for keys, kinds in alike().items())
+
 SIGNAL = Output(
     name="signal",
     grain="one row per signal",
     comment="Things somebody should know or act upon",
     columns=(
-        Column("kind", "string", "", "What kind of signal: breaker_open, breaker_closed, audit_mismatch, ..."),
+        Column("kind", "string", "", f"What kind of signal: {', '.join(SIGNAL_KINDS)}"),
         Column("subject", "string", "", "What it is about"),
         Column("event_time", "timestamp", "UTC", "Event time at which it became true"),
         Column("severity", "string", "", "critical, warning or info"),
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
-        Column("evidence", "string", "", "Inputs and parameters behind it, as JSON"),
+        Column("evidence", "string", "", f"Inputs and parameters behind it, as JSON, by kind. {_EVIDENCE}"),
     ),
     key=("kind", "subject", "event_time"),
     event_type="takt.signal.v1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.outputs.evidence import COUNT_EVIDENCE
 from schemas.outputs.model import Column, Output
 
 _PLACE = (
@@ -88,7 +89,7 @@ RECONCILIATION = Output(
         Column("tolerance", "decimal", "per uom", "Differences up to it are ok"),
         Column("value", "number", "{currency}", "Worth of what is left; null without a unit cost", nullable=True),
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
-        Column("evidence", "string", "", "Inputs behind it, as JSON; quantities in thousandths"),
+        Column("evidence", "string", "", "Inputs behind it, as JSON; quantities in thousandths", keys=COUNT_EVIDENCE),
     ),
     key=("event_id", "kind", "stage"),
     event_type="takt.estimate.reconciliation.v1",
@@ -111,7 +112,7 @@ ADJUSTMENT = Output(
         Column("event_id", "string", "", "The count it follows from"),
         _KIND,
         Column("reason", "string", "", "Why, in a sentence with the numbers"),
-        Column("evidence", "string", "", "Inputs behind it, as JSON; quantities in thousandths"),
+        Column("evidence", "string", "", "That of the final look at the count", keys=COUNT_EVIDENCE),
         Column("expires_at", "timestamp", "UTC", "Decisions after it are refused"),
         Column("decision", "string", "", "Event that decided, or the proposal that took its place", nullable=True),
         Column("by", "string", "", "Who decided", nullable=True),

@@ -228,7 +228,7 @@ def _dictionary(outputs: Iterable[Output]) -> Iterator[tuple[str | int, ...]]:
 
 def _described(schema: str, name: str, grain: str, columns: Iterable[Column]) -> Iterator[tuple[str | int, ...]]:
     for position, c in enumerate(columns, start=1):
-        yield schema, name, position, c.name, SQL_TYPES[c.kind], c.unit, c.nullable, c.comment, grain
+        yield schema, name, position, c.name, SQL_TYPES[c.kind], c.unit, c.nullable, c.explained, grain
 
 
 def _macros(outputs: Iterable[Output]) -> Iterator[tuple[str, str, str]]:
@@ -256,7 +256,7 @@ def _about_latest(output: Output) -> str:
 
 
 def _meaning(column: Column) -> str:
-    return f"{column.comment} [{column.unit}]" if column.unit else column.comment
+    return f"{column.comment} [{column.unit}]" if column.unit else column.explained
 
 
 def _refill(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import runpy
 import sys
 from datetime import UTC, datetime, timedelta
@@ -14,7 +12,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.alignment import steering
 from quality.gate import Gate
 from quality.registration import register
 from schemas.batch import Messages, RawBatch
@@ -46,13 +43,6 @@ class Message:
 
     def value(self):
         return self.event.value
-
-
-def test_what_is_in_evidence_is_told() -> None:
-    """Each key of the evidence of setpoints stands in the page."""
-    keys = re.findall(r'^        "(\w+)":', inspect.getsource(steering._evidence), re.MULTILINE)
-    assert {"demand", "wanted", "held"} <= {*keys}
-    assert [key for key in keys if f"`{key}`" not in PAGE.read_text("utf-8")] == []
 
 
 def told(setpoint: str, status: str, expires_at: datetime, zone: str = "pick") -> Event:

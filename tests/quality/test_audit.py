@@ -10,13 +10,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+from jsonschema import validate
 
+from flows.reference.json_schemas import object_schema
 from quality.audit import Auditor
 from quality.audit_findings import Finding
 from quality.audit_sample import Sample, SampledRow
 from quality.audit_validator import HISTORY, Validator
 from quality.registration import Registered, register
 from schemas.contract import Contract, Rule, Severity
+from schemas.outputs.signal_kinds import SIGNAL_KINDS
 from tests.quality.audit_samples import ARRIVAL_US, ROBOT_STATE, message, messages, sabotaged, sample_of
 from tests.quality.hard_values import CONTRACT, RULES, hard_frame
 
@@ -35,6 +38,8 @@ def found(validator: Validator, registered: Registered, sample: Sample) -> dict[
     findings = Auditor(registered, validator).audit(sample, "sample", NOW)
     by_code = {finding.evidence["rule"]: finding for finding in findings}
     assert len(by_code) == len(findings)
+    for finding in findings:
+        validate(finding.evidence, object_schema(SIGNAL_KINDS[finding.kind].evidence))
     return by_code
 
 
