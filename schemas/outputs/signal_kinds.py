@@ -37,6 +37,7 @@ _AUDIT: Final = (
     Key("first", "string", "", "Place of its first message, partition:offset"),
     Key("last", "string", "", "Place of its last message"),
 )
+_ERROR: Final = Key("error", "string", "", "Why Great Expectations could not judge", nullable=True, optional=True)
 _MISMATCH: Final = (
     *_AUDIT,
     Key("rows", "integer", "1", "Of the decoder: messages decoded otherwise than by the gate", optional=True),
@@ -45,11 +46,12 @@ _MISMATCH: Final = (
     Key("gate_only_offsets", "strings", "", "Of a rule: places of the first ten of them", optional=True),
     Key("great_expectations_only", "integer", "1", "Of a rule: those that fail by the audit alone", optional=True),
     Key("great_expectations_only_offsets", "strings", "", "Of a rule: places of the first ten of them", optional=True),
+    _ERROR,
 )
 _FAILED: Final = (
     *_AUDIT,
-    Key("observed", "string", "", "What Great Expectations observed", optional=True),
-    Key("error", "string", "", "Why it could not judge; null where it could", nullable=True, optional=True),
+    Key("observed", "string", "", "What Great Expectations observed where it judges all at once", optional=True),
+    _ERROR,
     Key("gate", "string", "", "Of the suite: hash of the gate's", optional=True),
     Key("audit", "string", "", "Of the suite: hash of the audit's", optional=True),
 )
