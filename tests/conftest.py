@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,13 @@ pytest_plugins = ("tests.conftest_effort", "tests.conftest_kafka")
 # Workers and the many processes of the suite read bytecode of the first: without it each compiles every source anew.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Frames of tests are small, and with a second thread of its own Polars takes a fifth more of the processor for them.
+# Processes that tests start, as all that are killed, served or typed in pages, have as many as those of a user.
+if "POLARS_MAX_THREADS" not in os.environ:
+    os.environ["POLARS_MAX_THREADS"] = "1"
+    importlib.import_module("polars")
+    del os.environ["POLARS_MAX_THREADS"]
 
 _NO_DATA = "no real data"
 ROOT = Path(__file__).resolve().parent.parent
