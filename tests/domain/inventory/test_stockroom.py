@@ -262,12 +262,12 @@ def histories(draw):
         "moves": [move("open", 100, 0, reason="opening")]
         + [
             move(f"m{n}", quantity, at, late=late, reason=reason, **place)
-            for n, (place, quantity, at, late, reason) in enumerate(draw(st.lists(one_move, max_size=12)))
+            for n, (place, quantity, at, late, reason) in enumerate(draw(st.lists(one_move, max_size=8)))
         ],
         "items": [item(at) for at in draw(st.lists(hours, max_size=2, unique=True))],
     }
     for name in ("counts", "statements"):
-        drawn = draw(st.lists(one_stated, max_size=10))
+        drawn = draw(st.lists(one_stated, max_size=6))
         rows[name] = [
             stated(f"{name}{n}", quantity, at, reported=reported, **place)
             for n, (place, quantity, at, reported) in enumerate(drawn)
