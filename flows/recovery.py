@@ -1,4 +1,4 @@
-"""The recovery store: private, bound to one run, and free of dead snapshots before each resume.
+"""The recovery store: private, bound to one run, and free of what dead epochs left before each resume.
 
 Bytewax writes snapshots of an epoch before the epoch is complete. A killed run therefore leaves rows of an
 epoch that never happened; after the next start they may lie below the new resume epoch and be loaded as if
@@ -59,6 +59,7 @@ def opened(folder: Path, *, flow: str, now_us: int) -> Iterator[tuple[Run, Recov
         known = store.exists()
         run = _known_run(folder, flow) if known else _new_run(folder, flow, now_us)
         _prune_readable(store)
+        _sweep(folder / PARTS, store)
         yield run, RecoveryConfig(store), known
 
 
@@ -111,6 +112,27 @@ def _prune_readable(store: Path) -> None:
             f"the state in {store} cannot be read: {error}",
             fix="restore the recovery folder from a backup, or start a new run with new folders for state and lake",
         ) from error
+
+
+def _sweep(parts: Path, store: Path) -> None:
+    """Remove the parts of steps that no snapshot is of: a run that was killed before their first one left them."""
+    for folder in sorted(parts.iterdir()) if parts.exists() else ():
+        if any(_names(database, folder.name) for database in _databases(store)):
+            continue
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise RecoveryError(
+                f"{folder}, which a killed run left behind, cannot be removed: {error.strerror}",
+                fix="give `recovery.folder` its rights back, and run again",
+            ) from error
+
+
+def _names(database: Path, name: str) -> bool:
+    """Whether a snapshot has a name in its bytes."""
+    with closing(sqlite3.connect(database)) as connection:
+        row = connection.execute("SELECT 1 FROM snaps WHERE instr(ser_change, ?) > 0 LIMIT 1", (name.encode(),))
+        return row.fetchone() is not None
 
 
 def _databases(store: Path) -> list[Path]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from bytewax.recovery import init_db_dir
 
-from flows.recovery import opened, prune, resume_epoch
+from flows.recovery import PARTS, opened, prune, resume_epoch
 from schemas.errors import RecoveryError
 
 from .counting import count
@@ -72,6 +72,26 @@ def test_resume_epoch_is_the_one_from_which_the_engine_resumes(tmp_path, partiti
         expected = resume_epoch(store)
         run_count(store, ledger, **how)
         assert executions(store)[execution] == expected
+
+
+def test_parts_that_no_snapshot_is_of_go(tmp_path):
+    """What a run left that was killed in its first epoch goes at the next start; what a durable snapshot names stays."""
+    folder = tmp_path / "recovery"
+    with opened(folder, flow="f", now_us=0):
+        pass
+    names = {fate: fate.encode().hex().ljust(32, "0") for fate in ("kept", "dead", "unknown")}
+    for name in names.values():
+        (folder / PARTS / name).mkdir(parents=True)
+        (folder / PARTS / name / "part").touch()
+    (database,) = (folder / "bytewax").glob("part-*.sqlite3")
+    write(database, [(0, 1, 1)], [(0, 0, 5)])
+    with closing(sqlite3.connect(database)) as connection, connection:
+        rows = [("s", fate, epoch, b"pickle" + names[fate].encode()) for fate, epoch in (("kept", 4), ("dead", 5))]
+        connection.executemany(
+            "INSERT INTO snaps (step_id, state_key, snap_epoch, ser_change) VALUES (?, ?, ?, ?)", rows
+        )
+    with opened(folder, flow="f", now_us=0):
+        assert [path.name for path in (folder / PARTS).iterdir()] == [names["kept"]]
 
 
 def executions(store: Path) -> dict[int, int]:
