@@ -231,9 +231,9 @@ def test_drift_is_told_once_with_the_bucket_that_showed_it():
 @pytest.mark.slow
 @pytest.mark.parametrize("horizon", [3, 7])
 def test_intervals_cover_lumpy_demand_as_often_as_they_say(horizon):
-    """Nominal 95 % over 200 lumpy and intermittent items and 300 days, the first 60 left out: 93 to 98 %."""
+    """Nominal 95 % over 120 lumpy and intermittent items and 240 days, the first 60 left out: 93 to 98 %."""
     rng = np.random.default_rng(8)
-    days, items = 300, 200
+    days, items = 240, 120
     chance, size = rng.uniform(0.1, 0.6, items), rng.uniform(1, 20, items)
     spread = rng.uniform(0.3, 2, items)
     demand = (rng.random((days, items)) < chance) * (

@@ -327,7 +327,7 @@ def test_a_restart_forgets_no_adjustment_no_item_and_no_first_look():
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=8)
+@settings(deadline=None, max_examples=5)
 @given(_MOVES, _COUNTS, st.sampled_from((2, 3, 5)), st.randoms(use_true_random=False))
 def test_order_cuts_and_restarts_change_nothing(moves, counts, hours, random):
     """Rows shuffled, dealt into other calls, everything restored before each call: the same is said to the last bit."""

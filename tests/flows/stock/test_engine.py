@@ -14,7 +14,6 @@ from tests.flows.warehouse import table, tables
 from .runs import FILLED, settings_of_stock, write_all
 from .site import site
 
-DAYS = 14
 COUNTS = ["good", "quarantined", "late", "duplicates", "conflicts"]
 
 
@@ -22,7 +21,7 @@ COUNTS = ["good", "quarantined", "late", "duplicates", "conflicts"]
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a file for each stream."""
     folder = tmp_path_factory.mktemp("inputs")
-    write_all(folder, DAYS)
+    write_all(folder)
     return folder
 
 
@@ -38,7 +37,7 @@ def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     assert counts["partition"].to_list() == [f"{s.replace('-', '.')}.jsonl" for s in sorted(counts["source"])]
     refused = table(settings, "quarantine").join(counts, on=["source", "partition"], how="anti")
     assert refused.height == 0
-    assert site(days=DAYS).expected["proposal.unknown"] == ["bad-decision"]
+    assert site().expected["proposal.unknown"] == ["bad-decision"]
     return expected
 
 

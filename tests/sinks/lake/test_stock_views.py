@@ -109,7 +109,7 @@ def without(moves: list[Move], document: str) -> list[Move]:
     return [move for move in moves if move.event_id not in gone]
 
 
-@settings(max_examples=15, deadline=None, phases=PHASES)
+@settings(max_examples=10, deadline=None, phases=PHASES)
 @given(moves=histories(), happened=SECONDS, booked=SECONDS, cut=st.integers(0, 25), data=st.data())
 def test_every_past_is_that_of_a_plain_program(
     site: Site, moves: list[Move], happened: int, booked: int, cut: int, data: st.DataObject
@@ -128,7 +128,7 @@ def test_every_past_is_that_of_a_plain_program(
         assert site.stock(f"stock_without('{document}')") == plain(without(here, document))
 
 
-@settings(max_examples=8, deadline=None, phases=PHASES)
+@settings(max_examples=5, deadline=None, phases=PHASES)
 @given(moves=histories())
 def test_history_is_the_book_after_each_move(site: Site, moves: list[Move]) -> None:
     """The history of a key has each change once, in the order in which they happened, and the balances after it."""
