@@ -56,8 +56,8 @@ def approve(
     """Accept a proposal, or take back an accepted one by its reversal id.
 
     When the flow reads the decision it books an adjustment, once, however often it is given. An order or a transfer
-    counts as if it were on its way, until its papers come. Taken back, an adjustment is booked the other way round, and an
-    order or a transfer counts no more.
+    counts as if it were on its way, until its papers come. Taken back, an adjustment is booked the other way round,
+    and an order or a transfer counts no more.
     """
     _decide("accepted", proposal, by, comment, at, settings)
 

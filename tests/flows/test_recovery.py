@@ -75,7 +75,7 @@ def test_resume_epoch_is_the_one_from_which_the_engine_resumes(tmp_path, partiti
 
 
 def test_parts_that_no_snapshot_is_of_go(tmp_path):
-    """What a run left that was killed in its first epoch goes at the next start; what a durable snapshot names stays."""
+    """What a run left that was killed in its first epoch goes at the next start; what a snapshot names stays."""
     folder = tmp_path / "recovery"
     with opened(folder, flow="f", now_us=0):
         pass
