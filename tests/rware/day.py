@@ -57,11 +57,11 @@ class Episode:
 REMOVALS = (
     Removal(0, "fault", 3 * 3600, "fetching", back_after_s=3 * 3600),
     Removal(5, "silent", 5 * 3600, "carrying", back_after_s=4 * 3600),
-    Removal(2, "fault", 8 * 3600, "carrying", back_after_s=420),
-    Removal(7, "silent", 11 * 3600, "fetching", back_after_s=420),
+    Removal(2, "fault", 8 * 3600, "carrying", back_after_s=540),
+    Removal(7, "silent", 11 * 3600, "fetching", back_after_s=540),
     Removal(0, "silent", 13 * 3600, "returning", back_after_s=2 * 3600),
     Removal(9, "decommissioned", 16 * 3600, "carrying"),
-    Removal(4, "fault", 19 * 3600, "returning", back_after_s=420),
+    Removal(4, "fault", 19 * 3600, "returning", back_after_s=540),
 )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from .day import Day
 
 GRACE_S = 600
+WINDOW_S = 150
+"""Nearly all that a run over a day costs is the number of its windows."""
 _SETTINGS = f"""[lake]
 folder = "lake"
 
@@ -16,6 +18,9 @@ snapshot_every_s = 5
 
 [audit]
 enabled = false
+
+[time]
+window_s = {WINDOW_S}
 
 [alignment]
 grace_s = {GRACE_S}

@@ -13,7 +13,7 @@ from flows.settings import Settings
 from tests.flows.warehouse import table
 
 from .day import Day, Episode
-from .folder import GRACE_S
+from .folder import GRACE_S, WINDOW_S
 from .messages import moment
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rware"), pytest.mark.timeout(3600)]
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("rware"), pytest.mark.ti
 CAUSES = {"fault": "fault", "silent": "unreachable", "decommissioned": "decommissioned"}
 KNOWN_AFTER = {"fault": timedelta(0), "silent": timedelta(seconds=180), "decommissioned": timedelta(0)}
 """How long after a robot left Takt can know of it, by how it left."""
-WINDOW = timedelta(minutes=1)
+WINDOW = timedelta(seconds=WINDOW_S)
 MOST_TURNS = 2
 """Of a zone's setpoint in a day."""
 

@@ -42,14 +42,14 @@ def test_the_day_is_worth_the_name(day: Day) -> None:
     assert all(episode.tasks for episode in day.episodes)
 
 
-@pytest.mark.parametrize("every", ["1m", "1h", "1d"])
+@pytest.mark.parametrize("every", ["150s", "1h", "1d"])
 def test_tasks_per_robot_and_zone_are_those_that_rware_rewarded(day: Day, settings: Settings, every: str) -> None:
     """In every window, hour and the day, robot by robot and zone by zone, to the task."""
     by = ("site", "zone", "robot")
     assert told(table(settings, "robot_window_latest"), every, *by).equals(rewarded(day, every, *by))
 
 
-@pytest.mark.parametrize("every", ["1m", "1h", "1d"])
+@pytest.mark.parametrize("every", ["150s", "1h", "1d"])
 @pytest.mark.parametrize("level", ["robot", "zone", "site"])
 def test_throughput_at_every_level_is_what_rware_rewarded(day: Day, settings: Settings, level: str, every: str) -> None:
     """Estimates of throughput rest on the same counts at each level."""
