@@ -13,10 +13,11 @@ import pytest
 from jsonschema import validate
 
 from flows.reference.json_schemas import object_schema
+from quality import audit_validator
 from quality.audit import Auditor
 from quality.audit_findings import Finding
 from quality.audit_sample import Sample, SampledRow
-from quality.audit_validator import HISTORY, Validator
+from quality.audit_validator import Validator
 from quality.registration import Registered, register
 from schemas.contract import Contract, Rule, Severity
 from schemas.outputs.signal_kinds import SIGNAL_KINDS
@@ -184,20 +185,24 @@ def test_samples_without_any_decodable_row_are_audited(validator: Validator) -> 
     assert found(validator, ROBOT_STATE, sample_of(ROBOT_STATE, [message(1, battery=-1.0)])) == {}
 
 
-def test_data_docs_name_suites_and_rules_and_keep_a_bounded_history(tmp_path: Path) -> None:
+def test_data_docs_name_suites_and_rules_and_keep_a_bounded_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The site has an index, shows each rule by its code with its failing rows, and never grows beyond its bound."""
+    history = 4  # each page more takes a second
+    monkeypatch.setattr(audit_validator, "HISTORY", history)
     validator = Validator(tmp_path)
     auditor = Auditor(ROBOT_STATE, validator)
     sample = sample_of(ROBOT_STATE, LINES)
-    for n in range(HISTORY + 2):
+    for n in range(history + 2):
         auditor.audit(sample, f"sample{n}", NOW + timedelta(seconds=n))
     validator.publish()
     index = (tmp_path / "docs" / "index.html").read_text()
     assert "robot.state@1" in index
     assert "robot.state@1 accepted" in index
     pages = sorted((tmp_path / "docs").rglob("sample*.html"))
-    assert len(pages) == 2 * HISTORY
-    assert len(list((tmp_path / "results").rglob("sample*.json"))) == 2 * HISTORY
+    assert len(pages) == 2 * history
+    assert len(list((tmp_path / "results").rglob("sample*.json"))) == 2 * history
     assert not [page for page in pages if page.name == "sample0.html"]
     text = next(page for page in pages if "accepted" not in str(page)).read_text()
     for code in ("battery.range", "mode.values", "time.future", "busy_within_available"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from schemas.errors import SinkError
@@ -58,7 +60,8 @@ def test_full_disk(small_disk: Path) -> None:
     writer.resume(None)
     writer.append("signal", rows_of("signal", 10))
     token = writer.commit()
-    writer.append("late", rows_of("late", 500_000))
+    noise = pl.Series("raw", [random.Random(n).randbytes(2_000) for n in range(2_000)])
+    writer.append("late", rows_of("late", 2_000).with_columns(noise))  # 4 MB, however they are packed
     with pytest.raises(SinkError, match="disk of the lake is full") as caught:
         writer.commit()
     assert "free space" in caught.value.fix
