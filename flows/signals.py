@@ -10,6 +10,7 @@ from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import TIME, WINDOW_START
 from quality.breaker import BreakerEvent
 from schemas.batch import ROW, GatedBatch
+from schemas.ids import subject
 from schemas.outputs import SIGNAL
 
 _NAMED = 20
@@ -21,15 +22,6 @@ def signal_frame(rows: list[dict[str, object]]) -> pl.DataFrame:
     time = SIGNAL.schema["event_time"]
     frame = pl.DataFrame(rows, schema={**SIGNAL.schema, "event_time": pl.Int64})
     return frame.with_columns(pl.col("event_time").cast(time))
-
-
-def subject(*names: str) -> str:
-    """Names as one subject, which no other names have: what separates them is escaped where it is in one.
-
-    >>> subject("north", "a/b"), subject("north/a", "b")
-    ('north/a%2Fb', 'north%2Fa/b')
-    """
-    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
 
 
 def breaker_signals(batch: GatedBatch, events: list[BreakerEvent], newest_us: int) -> pl.DataFrame:

@@ -32,6 +32,15 @@ def spelled(values: Sequence[object]) -> list[bytes]:
     return [*map(known.__getitem__, values)]
 
 
+def subject(*names: str) -> str:
+    """Names as one subject, which no other names have: what separates them is escaped where it is in one.
+
+    >>> subject("north", "a/b"), subject("north/a", "b")
+    ('north/a%2Fb', 'north%2Fa/b')
+    """
+    return "/".join(name.replace("%", "%25").replace("/", "%2F") for name in names)
+
+
 def _spelled(value: object) -> bytes:
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     data = text.encode("utf-8", "surrogatepass")

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from flows.signals import signal_frame, subject
+from flows.signals import signal_frame
+from schemas.ids import subject
 
 _STUCK_SEVERITY: Final[Mapping[str, str]] = {"deadlock": "critical"}
 _NAMED: Final = 20

@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from flows.signals import signal_frame, subject
+from flows.signals import signal_frame
+from schemas.ids import subject
 
 _MILLI: Final = 1_000
 

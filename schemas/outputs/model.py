@@ -81,7 +81,7 @@ class Output:
     flow: str = ""
     """Who makes it, for the source of its events; empty: the flow that was deployed."""
     subject: tuple[str, ...] = ()
-    """Columns joined by "/" that make the CloudEvents subject and the Kafka message key."""
+    """Columns joined by "/" that make the CloudEvents subject and the Kafka message key; a "/" in a name is escaped."""
 
     @property
     def schema(self) -> dict[str, pl.DataType | type[pl.DataType]]:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from schemas.ids import id_of_spelled, spelled
+from schemas.ids import id_of_spelled, spelled, subject
 from schemas.outputs import Output
 
 ID_HEADER = "ce_id"
@@ -64,15 +64,15 @@ def events(output: Output, frame: pl.DataFrame, *, flow: str, writer: str) -> It
     ids = [id_of_spelled(output.event_type, key) for key in zip(*(spelled(texts[c]) for c in output.key), strict=True)]
     written = [_encoder.encode(dict(zip(values, row, strict=True))) for row in zip(*values.values(), strict=True)]
     times = [bytes(time)[1:-1] for time in values[output.dated_by]] if output.dated_by else []
-    for at, (identity, subject, value) in enumerate(zip(ids, subjects, written, strict=True)):
+    for at, (identity, about, value) in enumerate(zip(ids, subjects, written, strict=True)):
         headers = [*fixed, (ID_HEADER, identity.encode()), ("traceparent", _traceparent(identity))]
-        if subject:
-            headers.append(("ce_subject", _attribute(subject)))
+        if about:
+            headers.append(("ce_subject", _attribute(about)))
         if times:
             headers.append(("ce_time", times[at]))
         if at in cuts:
             headers.append((CUT_HEADER, ",".join(cuts[at]).encode()))
-        yield Event(output.topic, identity, subject.encode(), value, headers)
+        yield Event(output.topic, identity, about.encode(), value, headers)
 
 
 def _columns(frame: pl.DataFrame) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
@@ -96,17 +96,23 @@ def _columns(frame: pl.DataFrame) -> tuple[dict[str, list[Any]], dict[str, list[
     return values, texts
 
 
-def _attribute(subject: str) -> bytes:
+def _attribute(text: str) -> bytes:
     """A subject as an attribute of CloudEvents may be."""
     # Whatever is replaced cannot be printed, and to ask for that costs next to nothing.
-    return (subject if subject.isprintable() else _NOT_IN_ATTRIBUTES.sub("\ufffd", subject)).encode()
+    return (text if text.isprintable() else _NOT_IN_ATTRIBUTES.sub("\ufffd", text)).encode()
 
 
 def _subjects(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
     """Subjects of rows, empty where the output has none."""
     if not columns:
         return [""] * frame.height
-    return ["/".join(map(str, names)) for names in zip(*(frame[c].to_list() for c in columns), strict=True)]
+    return ["/".join(names) for names in zip(*(_names(frame[c]) for c in columns), strict=True)]
+
+
+def _names(column: pl.Series) -> list[str]:
+    """Values as parts of a subject; those of a column that has subjects are some already."""
+    names = map(str, column.to_list())
+    return [*names] if column.name == "subject" else [*map(subject, names)]
 
 
 def _cut(values: dict[str, list[Any]], byte_columns: Sequence[str]) -> dict[int, list[str]]:

@@ -133,6 +133,14 @@ def test_huge_bytes_are_cut() -> None:
     assert read(only("quarantine", frame("quarantine"))).get_extension("taktcut") is None
 
 
+def test_names_with_slashes_share_no_subject() -> None:
+    """A slash in a name is escaped, or another site's robot would have the same key; a signal's stays as it is."""
+    one = only("throughput", frame("throughput", level="robot", site="a/b", entity="c"))
+    other = only("throughput", frame("throughput", level="robot", site="a", entity="b/c"))
+    assert (one.key, other.key) == (b"robot/a%2Fb/c", b"robot/a/b%2Fc")
+    assert only("signal", frame("signal", kind="a", subject="b/c%2Fd")).key == b"a/b/c%2Fd"
+
+
 def test_subject_has_no_control_characters() -> None:
     """Attributes may hold no control characters (CloudEvents 1.0, String); the data keeps them."""
     event = read(only("signal", frame("signal", kind="a\x00\n", subject="b\x9f")))
