@@ -4,6 +4,7 @@ Every line is a row, blank ones too; an offset is a line (or Parquet row) number
 the partition is file name, then line. A folder may grow: with `follow`, a line of the last file counts once
 its newline is there. A file is read once, to its end, wherever its name sorts: one that turns up when later
 names have been read comes next. What is appended to a file behind which reading has gone on is not read.
+A byte order mark at the beginning of a file is no part of its first line.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import polars as pl
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from flows.sources.file_kinds import BYTE_ORDER_MARK, other_kind
 from flows.valve import Valve, Valves
 from schemas.adapters.json_rows import as_json
 from schemas.batch import RawBatch
@@ -222,8 +224,20 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         with path.open("rb") as file:
             file.seek(self._byte)
             data = self._whole_lines(file, path)
+        first = self._byte == 0
         self._byte += len(data)
+        if first:
+            self._demand_lines(data, path)
+            data = data.removeprefix(BYTE_ORDER_MARK)
         return Messages.lines(data)
+
+    def _demand_lines(self, begins: bytes, path: Path) -> None:
+        other = other_kind(begins)
+        if other:
+            raise SourceError(
+                f"source {self._options.name!r}: {path} is {other[0]}, not JSON lines",
+                fix=f"{other[1]}, or make messages of it with `takt ingest`; or take it out of the folder",
+            )
 
     def _whole_lines(self, file: BinaryIO, path: Path) -> bytes:
         data = file.read(_CHUNK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -196,6 +197,37 @@ def test_file_without_lines_is_refused(tmp_path, monkeypatch):
     path.write_bytes(b"1\n" + b"x" * 5_000)
     with pytest.raises(SourceError, match=r"a\.jsonl line 2 is over 1,000 bytes"):
         rows(partition(path))
+
+
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize(
+    ("content", "kind", "fix"),
+    [
+        (gzip.compress(b'{"a":1}\n{"a":2}\n'), "gzip", "unpack it"),
+        (b"PAR1\n", "Parquet", r"let its name end in \.parquet"),
+        ('{"a":1}\n'.encode("utf-16"), "UTF-16", "write it as UTF-8"),
+    ],
+)
+def test_files_that_hold_no_lines_are_refused_as_what_they_are(tmp_path, content, kind, fix, follow):
+    """A file of another kind is named with the way out, and not taken to pieces for quarantine."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content + b"\n")
+    with pytest.raises(SourceError, match=f"a.jsonl is {kind}, not JSON lines\n  fix: {fix}"):
+        rows(partition(tmp_path, follow=follow))
+
+
+@pytest.mark.parametrize("first", [b"\xff\xfe\xfd", b"BZh", b"\x1f", b"PK"])
+def test_a_broken_first_message_is_a_message(tmp_path, first):
+    """What only begins like another kind of file is left to the gate."""
+    (tmp_path / "a.jsonl").write_bytes(first + b'\n{"a":1}\n')
+    assert messages(partition(tmp_path)) == [first, b'{"a":1}']
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path, monkeypatch):
+    """It is passed over at the beginning of a file and nowhere else, and reading goes on at the right byte."""
+    monkeypatch.setattr(files, "_CHUNK", 8)
+    (tmp_path / "a.jsonl").write_bytes(b'\xef\xbb\xbf{"a":1}\n\xef\xbb\xbf{"a":2}\n')
+    assert messages(partition(tmp_path)) == [b'{"a":1}', b'\xef\xbb\xbf{"a":2}']
 
 
 def test_missing_path_is_refused_by_name(tmp_path):
