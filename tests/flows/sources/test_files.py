@@ -207,6 +207,7 @@ def test_file_without_lines_is_refused(tmp_path, monkeypatch):
         (b"PAR1\n", "Parquet", r"let its name end in \.parquet"),
         ('{"a":1}\n'.encode("utf-16"), "UTF-16", "write it as UTF-8"),
     ],
+    ids=["gzip", "parquet", "utf-16"],
 )
 def test_files_that_hold_no_lines_are_refused_as_what_they_are(tmp_path, content, kind, fix, follow):
     """A file of another kind is named with the way out, and not taken to pieces for quarantine."""
