@@ -32,7 +32,7 @@ from domain.streaming.windows import WINDOW_START, Closed
 Stage = Literal["on_time", "final"]
 """What is known of a window while it can still change, and when it cannot."""
 
-_STATE_VERSION = 4
+_STATE_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class _Progress:
     final: int = BEGINNING
     idle: bool = False
     ended: bool = False
-    """Not stored: at the end of a resumed run it is said again."""
+    """A resumed run says it again, or goes on."""
     standing: dict[int, pl.DataFrame] = field(default_factory=dict)
     """What a silent or ended partition has of windows; of final ones, what they were released with or handed back."""
     grown: set[int] = field(default_factory=set)
@@ -105,6 +105,9 @@ class Timeline:
         self._progress = {name: _Progress() for name in partitions}
         self._ahead = frozenset(ahead)
         self._stores: dict[Stage, _Store] = {"on_time": _Store(), "final": _Store()}
+        self._unheard: set[str] = set()
+        """Partitions that kept nobody back, as they had ended before a restart, and were not heard of since. That they
+        have ended is said again one by one: until it is of all, some seem to go on, and the silent are passed over."""
 
     def advance(self, partition: str, closed: Closed) -> tuple[list[Release], list[pl.DataFrame]]:
         """Take a partition's partials; what is released now, and partials that came after their release.
@@ -112,6 +115,7 @@ class Timeline:
         Stragglers exist only where a partition was declared idle, or its stream had ended, and came back.
         """
         progress = self._of(partition)
+        self._unheard.discard(partition)
         progress.idle = False
         progress.on_time = max(progress.on_time, closed.on_time_until)
         progress.final = max(progress.final, closed.final_until)
@@ -164,6 +168,7 @@ class Timeline:
 
     def _stand(self, partition: str, present: pl.DataFrame) -> list[pl.DataFrame]:
         """Keep what the partition has of windows; what comes after their release and was not handed back before."""
+        self._unheard.discard(partition)
         progress, released = self._of(partition), self._stores["final"].released
         before, progress.standing = progress.standing, dict(_by_window(present))
         late = ((start, part) for start, part in progress.standing.items() if start < released)
@@ -206,6 +211,8 @@ class Timeline:
         return progress.ended and self._to_the_last
 
     def _release(self) -> list[Release]:
+        if self._unheard:
+            return []
         due: list[tuple[int, int, Stage, int]] = []
         stages: tuple[tuple[int, Stage, int], ...] = ((0, "final", self._lateness), (1, "on_time", 0))
         until = {stage: self._frontier(stage) for _, stage, _ in stages}
@@ -246,6 +253,7 @@ class Timeline:
                     p.on_time,
                     p.final,
                     p.idle,
+                    p.ended,
                     {s: to_bytes(part) for s, part in p.standing.items()},
                     sorted(p.grown),
                 ]
@@ -260,7 +268,9 @@ class Timeline:
         """Take up a snapshot; one of another version is refused. Partitions that are new start from the beginning."""
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "merged windows")
-        for name, (on_time, final, idle, standing, grown) in state["progress"].items():
+        ended = {name for name, (_, _, _, ended, _, _) in state["progress"].items() if ended}
+        self._unheard = ended if self._to_the_last else set()
+        for name, (on_time, final, idle, _, standing, grown) in state["progress"].items():
             stood = {start: from_bytes(part) for start, part in standing.items()}
             self._progress[name] = _Progress(on_time, final, idle, standing=stood, grown=set(grown))
         for stage, store in self._stores.items():

@@ -233,6 +233,23 @@ def test_a_silent_partition_that_is_behind_gets_its_rows_back_once():
     assert restarted(timeline).ended("b", frame("b", [10], 1)) == ([], [])
 
 
+def test_while_ends_are_said_again_after_a_restart_nobody_silent_is_passed_over():
+    """One by one: before the last of them others of its stream seem to go on."""
+    timeline = Timeline(["x/0", "x/1", "y/0"], WINDOW, 0, to_the_last=True)
+    for name, until in (("x/0", 30), ("x/1", 40), ("y/0", 10)):
+        timeline.advance(name, Closed(until, until, frame(name, [], 1), frame(name, [0, 10], 1)))
+    for name in ("x/0", "x/1"):
+        assert timeline.ended(name, frame(name, [], 1)) == ([], [])
+    assert timeline.idle("y/0", frame("y/0", [10], 1)) == ([], [])
+    stored = timeline.snapshot()
+    timeline = Timeline([], WINDOW, 0, to_the_last=True)
+    timeline.restore(stored)
+    for name in ("x/0", "x/1"):
+        assert timeline.ended(name, frame(name, [], 1)) == ([], [])
+    released, _ = timeline.advance("y/0", Closed(20, 20, frame("y/0", [], 1), frame("y/0", [10], 2)))
+    assert [start for stage, start, _ in told(released) if stage == "final"] == [10]
+
+
 def test_sums_that_grow_again_are_handed_back_once_a_window():
     """Each time a partition falls silent it has more of the same window: that is told the first time."""
     timeline = Timeline("ab", WINDOW, LATENESS)
