@@ -12,7 +12,9 @@ import polars as pl
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from sinks.kafka.connection import KafkaConnection
-from sinks.kafka.producer import EagerWriter, Token, TransactionalWriter
+from sinks.kafka.eager import EagerWriter
+from sinks.kafka.token import Token
+from sinks.kafka.transactional import TransactionalWriter
 
 KafkaItem = tuple[str, pl.DataFrame]
 """Output name and frame of `OUTPUTS[name].schema`."""

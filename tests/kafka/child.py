@@ -25,8 +25,8 @@ from flows.valve import Valves
 from schemas.batch import RawBatch
 from schemas.outputs import SIGNAL
 from sinks.kafka.connection import KafkaConnection
-from sinks.kafka.producer import Token
 from sinks.kafka.sink import KafkaItem, KafkaSink, KafkaSinkPart
+from sinks.kafka.token import Token
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 

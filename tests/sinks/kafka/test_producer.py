@@ -13,8 +13,10 @@ from confluent_kafka.admin import AclOperation, AlterConfigOpType, ConfigEntry, 
 from schemas.errors import SinkError
 from sinks.kafka import producer
 from sinks.kafka.connection import KafkaConnection
+from sinks.kafka.eager import EagerWriter
 from sinks.kafka.events import Event
-from sinks.kafka.producer import EagerWriter, Token, TransactionalWriter
+from sinks.kafka.token import Token
+from sinks.kafka.transactional import TransactionalWriter
 from tests.conftest_kafka import Kafka
 from tests.sinks.kafka.conftest import Topics, once, signals
 
