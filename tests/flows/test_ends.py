@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -194,8 +194,8 @@ def inputs(draw) -> Input:
     return Input(rows, ends)
 
 
-def play(case: Case, lateness: int, given: Input, size: int, *, resume: bool) -> Flow:
-    """Read all in batches of `size`, the partitions in turns, with the ends between."""
+def runs(case: Case, lateness: int, given: Input, size: int, *, resume: bool) -> Iterator[Flow]:
+    """Read all in batches of `size`, the partitions in turns; the flow at each of the ends between."""
     flow, read = Flow(case, lateness), dict.fromkeys(PARTITIONS, 0)
     for end in given.ends:
         while read != end:
@@ -208,6 +208,12 @@ def play(case: Case, lateness: int, given: Input, size: int, *, resume: bool) ->
                     flow.resume()
         flow.end()
         flow.resume()
+        yield flow
+
+
+def play(case: Case, lateness: int, given: Input, size: int, *, resume: bool) -> Flow:
+    """The same at the last end."""
+    *_, flow = runs(case, lateness, given, size, resume=resume)
     return flow
 
 
@@ -225,9 +231,8 @@ sizes = st.sampled_from([3, 11, 80])
 @pytest.mark.slow
 def test_at_each_end_the_newest_values_are_those_of_one_run_and_hold_every_accepted_row(case, given, lateness, size):
     """Two or three bounded runs: after each, the newest values are those of a run that read as far at once."""
-    for runs in range(1, len(given.ends) + 1):
-        flow = play(case, lateness, Input(given.rows, given.ends[:runs]), size, resume=False)
-        whole = play(case, lateness, up_to(given, given.ends[runs - 1]), 80, resume=False)
+    for end, flow in zip(given.ends, runs(case, lateness, given, size, resume=False), strict=True):
+        whole = play(case, lateness, up_to(given, end), 80, resume=False)
         good = flow.table("accounting")["good"].sum()
         assert whole.table("accounting")["good"].sum() == good
         for name, column in case.counted.items():

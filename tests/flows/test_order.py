@@ -21,9 +21,10 @@ from flows.settings import Settings, Time
 from flows.sources import files
 from schemas.outputs import OUTPUTS
 
-from .warehouse import settings_of, small_day, table, tables, text_of
+from .warehouse import frames, settings_of, small_day, table, tables, text_of
 
-RESULTS = ("robot_window", "throughput", "robot_window_latest", "throughput_latest")
+TOLD = ("robot_window", "throughput")
+RESULTS = (*TOLD, *(f"{name}_latest" for name in TOLD))
 DISORDER_S = 5.0
 DOUBLED = 0.05
 # Windows of two minutes: each costs as much as hundreds of messages.
@@ -153,23 +154,24 @@ def test_file_that_grows_between_runs_gives_the_results_of_one_run(tmp_path, rea
         run(settings)
         assert_nothing_is_missing(settings)
         whole = worked_off(tmp_path / f"whole {end}", b"".join(lines[:end]), time=PATIENT)
-        for name in ("robot_window", "throughput"):
-            assert newest(settings, name) == newest(whole, name)
-    told = {name: table(settings, name) for name in ("robot_window", "throughput")}
+        assert newest(settings) == newest(whole)
+    told = frames(settings, TOLD)
     assert told["robot_window"]["revision"].max() == revision
     run(settings)
-    assert {name: table(settings, name).height for name in told} == {n: f.height for n, f in told.items()}
+    assert {n: f.height for n, f in frames(settings, TOLD).items()} == {n: f.height for n, f in told.items()}
 
 
 def assert_nothing_is_missing(settings: Settings) -> None:
     """The newest values hold every row that was accepted, and no row is told twice under one key."""
-    good = table(settings, "accounting")["good"].sum()
-    assert table(settings, "robot_window_latest")["messages"].sum() == good
-    levels = table(settings, "throughput_latest").group_by("level").agg(pl.col("messages").sum())
+    found = frames(settings, ("accounting", *RESULTS))
+    good = found["accounting"]["good"].sum()
+    assert found["robot_window_latest"]["messages"].sum() == good
+    levels = found["throughput_latest"].group_by("level").agg(pl.col("messages").sum())
     assert dict(levels.iter_rows()) == {"robot": good, "zone": good, "site": good}
-    for name in ("robot_window", "throughput"):
-        assert not table(settings, name).select(OUTPUTS[name].key).is_duplicated().any()
+    for name in TOLD:
+        assert not found[name].select(OUTPUTS[name].key).is_duplicated().any()
 
 
-def newest(settings: Settings, name: str) -> str:
-    return text_of(table(settings, f"{name}_latest").drop("revision", "final"))
+def newest(settings: Settings) -> dict[str, str]:
+    found = frames(settings, [f"{name}_latest" for name in TOLD])
+    return {name: text_of(frame.drop("revision", "final")) for name, frame in found.items()}

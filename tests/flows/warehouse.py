@@ -145,8 +145,13 @@ FILLED = [
 
 def tables(settings: Settings, names: Iterable[str] = OUTPUTS) -> dict[str, str]:
     """All rows of these lake tables and views, or of every table."""
+    return {name: text_of(frame) for name, frame in frames(settings, names).items()}
+
+
+def frames(settings: Settings, names: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """Several tables and views, each as by `table`."""
     # One connection and transaction for all: each costs as much as some tables do.
     with closing(connect(lake_location(settings), read_only=True)) as connection:
         connection.execute("BEGIN")
         filled = _filled(connection)
-        return {name: text_of(_table(connection, name, filled)) for name in names}
+        return {name: _table(connection, name, filled) for name in names}
