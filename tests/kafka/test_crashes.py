@@ -17,7 +17,7 @@ import pytest
 from tests.conftest_kafka import Kafka
 
 CHILD = Path(__file__).with_name("child.py")
-COUNT = 20_000
+COUNT = 10_000
 
 
 class Flow:
