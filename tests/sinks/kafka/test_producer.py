@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AclOperation, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from schemas.errors import SinkError
-from sinks.kafka import producer
+from sinks.kafka import outbox
 from sinks.kafka.connection import KafkaConnection
 from sinks.kafka.eager import EagerWriter
 from sinks.kafka.events import Event
@@ -231,7 +231,7 @@ def test_eager_denied_by_acl(kafka: Kafka, topics: Topics) -> None:
 
 def test_transaction_timeout(kafka: Kafka, topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
     """An epoch that takes longer than its transaction may is an error that says so, and the next run makes it good."""
-    monkeypatch.setitem(producer._PRODUCER, "transaction.timeout.ms", 1000)
+    monkeypatch.setitem(outbox._PRODUCER, "transaction.timeout.ms", 1000)
     slow = writer(kafka, topics)
     token = epoch(slow, 0, 2)
     send = slow._outbox.send
