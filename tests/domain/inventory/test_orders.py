@@ -103,6 +103,22 @@ def test_an_accepted_order_without_papers_lapses():
     assert awaited(orders) == {}
 
 
+@pytest.mark.parametrize("hold", [HOUR, 100 * DAY])
+def test_an_accepted_order_is_awaited_as_long_as_is_set(hold):
+    """Less than it would have been open, or longer than settled ones are remembered; over a restart too."""
+    orders = Orders(hold)
+    told = orders.propose(proposed(("a", "order", None, 100), at=DAY), DAY)
+    assert orders.propose(proposed(("a", "order", None, 100), at=DAY), DAY).height == 0
+    orders.advance(decisions(("a", "accepted", DAY + HOUR)), papers(), DAY + HOUR)
+    lapses = DAY + HOUR + hold
+    assert fates(orders.wait(lapses - 1)) == []
+    resumed = Orders(hold)
+    resumed.restore(orders.snapshot())
+    for one in (orders, resumed):
+        assert fates(one.wait(lapses)) == [("a", "lapsed", lapses, None)]
+        assert one.known(told["reversal"]).all()
+
+
 def test_a_rejected_order_is_held():
     """Nothing of its kind is proposed for the SKU and site, until the time has passed."""
     orders = ordering()
@@ -241,6 +257,8 @@ def test_papers_are_orders_from_outside_and_transfers_between_sites():
         posting("r", "receipt", "north", on_hand=5, on_order=-5),
         posting("t", "transfer_out", "south", on_hand=-3),
         posting("t", "transfer_out", "north", leg=1, in_transit=3),
+        posting("back", "transfer_out", "south", on_hand=3),
+        posting("back", "transfer_out", "north", leg=1, in_transit=-3),
         posting("within", "transfer_out", "south", on_hand=-2),
         posting("within", "transfer_out", "south", leg=1, in_transit=2),
     ]

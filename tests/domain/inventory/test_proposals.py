@@ -196,3 +196,22 @@ def test_what_was_taken_back_at_once_is_forgotten_once():
     assert sorted(said.adjustments["status"]) == ["accepted", "reversed"]
     late = _decisions((one["proposal"], "accepted", 2 * WEEK))
     assert proposals.advance(_proposed(), late, 2 * WEEK).refused["code"].to_list() == ["proposal.unknown"]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_memory_goes_by_when_things_were_settled(restart):
+    """One that is open for longer than memory is decided; of two settled ones the first settled is forgotten first."""
+    proposals = Proposals(10 * WEEK, memory_us=WEEK)
+    ids = proposals.advance(_proposed(("x", -5_000, HOUR), ("y", -5_000, HOUR)), _decisions(), HOUR).adjustments
+    x, y = ids.sort("sku")["proposal"]
+    for hour, asked, codes in (
+        (800, [(y, "rejected")], []),
+        (850, [(x, "accepted")], []),
+        (980, [(x, "accepted"), (y, "rejected")], ["proposal.unknown"]),
+        (1_020, [(x, "accepted")], ["proposal.unknown"]),
+    ):
+        if restart:
+            data, proposals = proposals.snapshot(), Proposals(10 * WEEK, memory_us=WEEK)
+            proposals.restore(data)
+        decisions = _decisions(*((*one, hour * HOUR) for one in asked))
+        assert proposals.advance(_proposed(), decisions, hour * HOUR).refused["code"].to_list() == codes

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from domain.inventory.lead_time import Demand, during, undershoot
+from domain.inventory.policies import fill_reorder_point
 from domain.inventory.replenish import ITEM_SCHEMA, REPLENISHMENT_SCHEMA, replenish
 
 ITEM = {
@@ -76,7 +79,7 @@ def test_at_the_reorder_point_it_is_ordered_and_one_above_not():
 def test_without_demand_only_what_is_owed_is_ordered(policy):
     """Zero demand, position 0: nothing; backorders of 5: five, in packs."""
     none = {"policy": policy, "demand_mean": 0.0, "demand_sd": 0.0}
-    idle = _row(**none, position=0)
+    idle = _row(**none | {"demand_sd": 4.0}, position=0)
     assert (idle["status"], idle["recommended"], idle["reorder_point"]) == ("no_demand", 0, 0)
     owed = _row(**none, position=-5_000)
     assert (owed["status"], owed["recommended"]) == ("order", 5_000)
@@ -86,6 +89,7 @@ def test_without_demand_only_what_is_owed_is_ordered(policy):
 
 def test_without_history_nothing_is_recommended():
     """No figures of demand: no reorder point, and the reason."""
+    assert _row(demand_sd=None)["status"] == "no_history"
     row = _row(demand_mean=None, demand_sd=None)
     assert (row["status"], row["reorder_point"], row["recommended"], row["proposal_id"]) == (
         "no_history",
@@ -110,6 +114,9 @@ def test_without_history_nothing_is_recommended():
         {"service": "best"},
         {"position": None},
         {"position": -(2**62)},
+        {"position": 2**62},
+        {"demand_sd": 1e12},
+        {"counted": None},
         {"pack": 0},
         {"minimum_order": 2**62},
         {"economic_quantity": float("nan")},
@@ -121,6 +128,18 @@ def test_figures_that_make_no_sense_disturb_no_other_item(change):
     assert rows.row(0, named=True)["status"] == "invalid"
     assert rows["recommended"][0] == 0
     assert_frame_equal(rows[1:], replenish(_items({}), AT))
+
+
+def test_fill_goes_by_what_is_ordered_in_a_cycle():
+    """Up to S that is the lot and what stock had fallen below s; in lots of Q it is Q, so that its point is higher."""
+    wild = {"service": "fill", "demand_sd": 12.0, "service_level": 0.9, "review": 7.0}
+    bucket, counted = Demand(np.array([3.0]), np.array([144.0])), np.array([True])
+    waiting, below = during(np.array([4.0]), np.array([1.0]), bucket), undershoot(np.array([7.0]), bucket, counted)
+    for policy, ordered in (("s_S", 21 + below.mean), ("r_Q", np.array([21.0]))):
+        lot, level = np.array([21.0]), np.array([0.9])
+        expected = fill_reorder_point(waiting + below, waiting, lot, ordered, level, counted)
+        assert _row(**wild, policy=policy)["reorder_point"] == int(expected[0]) * 1_000
+    assert _row(**wild, policy="s_S")["reorder_point"] < _row(**wild, policy="r_Q")["reorder_point"]
 
 
 def test_certain_demand_and_lead_time_need_no_safety_stock():

@@ -60,6 +60,16 @@ def test_counts_less_scattered_than_poisson_need_less():
     assert (found < stats.poisson.ppf(level, covered.mean)).all()
 
 
+def test_fill_of_counts_less_scattered_than_poisson_needs_less():
+    """They are met as measured amounts are, in whole units."""
+    steady, lot, level = Demand(_array(90), _array(9)), _array(30), _array(0.99)
+    point = fill_reorder_point(steady, steady, lot, lot, level, np.array([True]))
+    measured = fill_reorder_point(steady, steady, lot, lot, level, np.array([False]))
+    scattered = Demand(_array(90), _array(90))
+    assert point.tolist() == np.ceil(measured).tolist()
+    assert point < fill_reorder_point(scattered, scattered, lot, lot, level, np.array([True]))
+
+
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("level", [0.5, 0.9, 0.999])
 def test_the_fill_reorder_point_is_the_least_that_reaches_the_level(counted, level):
