@@ -35,10 +35,12 @@ def gathered(
     for rows in stragglers:
         placed = rows.with_columns(start.cast(rows.schema[TIME]).alias(TIME), start.alias(WINDOW_START))
         parts.setdefault(kinds[rows[SOURCE][0]], []).append(placed)
+    windows: dict[str, list[pl.DataFrame]] = {}
     for release in releases:
-        for place, rows in sorted(release.partials.items()):
-            source = place.partition("/")[0]
-            parts.setdefault(kinds[source], []).append(sourced(place, rows))
+        for place, rows in release.partials.items():
+            windows.setdefault(place, []).append(rows)
+    for place, frames in sorted(windows.items()):
+        parts.setdefault(kinds[place.partition("/")[0]], []).append(sourced(place, pl.concat(frames)))
     return {
         kind: pl.concat(frames, how="diagonal").sort(TIME, IDENTITY, maintain_order=True)
         for kind, frames in parts.items()
