@@ -89,8 +89,8 @@ class Ended:
         return NEVER if first is None else first.at_us + self._memory
 
     def advance(self, until_us: int) -> None:
-        """Time passes."""
-        self._passed_us = max(self._passed_us, until_us)
+        """Time passes; it never goes back."""
+        self._passed_us = until_us
         while self.due_us < until_us:
             self._forget(next(iter(self._ends)))
 

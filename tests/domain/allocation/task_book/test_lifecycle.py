@@ -18,6 +18,7 @@ LIVES = [
     ("created failed queued", "queued"),
     ("failed assigned", "assigned"),
     ("queued assigned queued", "queued"),
+    ("failed queued assigned queued", "queued"),
     *((step, step) for step in ("created", "queued", "assigned", "started", "done", "failed", "cancelled")),
 ]
 
@@ -127,3 +128,31 @@ def test_steps_of_one_instant_are_taken_in_the_order_of_a_life():
     again = life("assigned queued failed", gap=0, at=HOLD)
     book, booked = book_of(life("started"), again)
     assert (state_of(book), booked.refused.height) == ("assigned", 0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "robots"),
+    [
+        ("queued assigned started assigned", ["", "a", "a", ""]),
+        ("queued started assigned started assigned", ["", "a", "b", "b", "b"]),
+        ("assigned assigned started assigned", ["a", "b", "b", "b"]),
+    ],
+)
+def test_who_had_the_task_before_does_not_take_it_over_from_himself(steps, robots):
+    """Nor does nobody: an order said again after the start, of which nothing was missed, leads backwards."""
+    book, booked = book_of(life(steps, robot=[robot or None for robot in robots]))
+    assert booked.refused["code"].to_list() == ["task.backwards"]
+    assert state_of(book) == "started"
+
+
+def test_a_robot_that_is_named_before_it_was_told_does_not_have_the_task():
+    """Some fleets say beforehand who will get it."""
+    book, _ = book_of(life("created", robot=["a"]))
+    assert book.open()["robot"].to_list() == [None]
+
+
+@pytest.mark.parametrize(("gap", "codes"), [(HOLD, []), (HOLD + 1, ["task.backwards"])])
+def test_a_gap_may_be_filled_as_long_as_a_step_backwards_is_held(gap, codes):
+    """To the microsecond."""
+    _, booked = book_of(life("queued created", gap=gap))
+    assert booked.refused["code"].to_list() == codes

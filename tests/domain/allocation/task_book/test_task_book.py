@@ -93,11 +93,16 @@ def test_a_dependency_is_known_to_be_done_as_long_as_it_is_needed():
     config = replace(CONFIG, memory_us=HOUR)
     told = [life("done", task="u"), life("done", task="v"), life("cancelled", task="w")]
     needs = life("created", at=MINUTE, depends_on=["u", "w", "never"])
-    book, _ = book_of(*told, needs, until=2 * DAY, config=config)
+    also = life("created", task="s", at=2 * MINUTE - 1, depends_on=["u"])
+    book, _ = book_of(*told, needs, also, until=2 * MINUTE, config=config)
     assert book.done().rows() == [("north", "u")]
-    named = pl.DataFrame({"site": "north", "task": ["u", "v"]})
+    book.advance(rows(), 2 * DAY)
+    assert book.done().rows() == [("north", "u")]
+    named = pl.DataFrame({"site": "north", "task": ["u", "v", "w"]})
     assert book.outcomes(named)["task"].to_list() == ["u"]
-    book.advance(life("cancelled", at=3 * DAY), 4 * DAY)
+    book.advance(life("cancelled", task="s", at=3 * DAY), 4 * DAY)
+    assert book.done().rows() == [("north", "u")]
+    book.advance(life("cancelled", at=5 * DAY), 6 * DAY)
     assert book.done().height == book.outcomes(named).height == 0
 
 
@@ -108,6 +113,11 @@ def test_nobody_comes_to_life_again_within_memory():
     ended = told["at_us"][-1]
     _, booked = book_of(told, life("created", at=ended + HOUR), config=config)
     assert booked.refused["code"].to_list() == ["task.after_done"]
+    book, _ = book_of(told, until=ended + HOUR, config=config)
+    restored = TaskBook(config)
+    restored.restore(book.snapshot())
+    again = restored.advance(life("created", at=ended + HOUR), END)
+    assert again.refused["code"].to_list() == ["task.after_done"]
     _, booked = book_of(told, life("created", at=ended + HOUR + 1), config=config)
     assert _flows(booked)["z", "created"] == 2
 
@@ -144,6 +154,8 @@ def test_of_too_many_ended_tasks_the_oldest_is_forgotten():
     for one in (book, restored):
         named = pl.DataFrame({"site": "north", "task": list("uvw")})
         assert one.outcomes(named)["task"].to_list() == ["v", "w"]
+        one.advance(life("done", task="u", at=END), END + 1)
+        assert one.outcomes(named)["task"].to_list() == ["u", "w"]
 
 
 def test_refused_rows_come_back_with_all_their_columns():
