@@ -1,4 +1,4 @@
-"""A warehouse floor whose capacity is aligned with demand: ten robots for an hour, their tasks, and who answers."""
+"""A floor whose capacity is aligned with demand: ten robots for forty minutes, their tasks, and who answers."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from flows.settings import FileSource, Settings
 from tests.flows.warehouse import settings_of, table, tables
 
 START = small().start
+SPAN_S = 2_400.0
 DECIDED = ("alignment", "setpoint", "assignment", "reallocation", "shedding")
 """Outputs of the alignment step."""
 FILES = {ROBOT_STATE: "robots.jsonl", TASK: "tasks.jsonl", "robot": "master.jsonl", "control": "answers.jsonl"}
@@ -31,7 +32,7 @@ Row = tuple[float, bytes]
 
 
 def alignment(**how: Any) -> Alignment:
-    """Settings under which much happens in an hour."""
+    """Settings under which much happens in that time."""
     usual = {"interval_s": 180.0, "delay_s": 180.0, "ack_within_s": 240.0, "expires_s": 900.0, "hold_s": 900.0}
     return Alignment(**{**usual, "horizons_s": (900.0, 3600.0), "service_level_s": 120.0, **how})
 
@@ -44,7 +45,9 @@ def clean(seed: int = 7) -> dict[str, tuple[Row, ...]]:
     for chunk in warehouse.chunks():
         if chunk.stream in messages:
             messages[chunk.stream] += chunk.messages
-    return {stream: tuple(sorted((time_of(line), line) for line in lines)) for stream, lines in messages.items()}
+    end = START.timestamp() + SPAN_S
+    timed = {stream: sorted((time_of(line), line) for line in lines) for stream, lines in messages.items()}
+    return {stream: tuple(row for row in rows if row[0] < end) for stream, rows in timed.items()}
 
 
 def time_of(message: bytes) -> float:

@@ -179,8 +179,8 @@ class FloorFlow:
         for name, step in self._estimates.items():
             self._tell(name, step.on_eof()[0])
 
-    def resume(self) -> None:
-        """Go on from what was stored, as after a kill or in the next run."""
+    def resume(self, ended: Iterable[Lane] = ()) -> None:
+        """Go on from what was stored, as after a kill or in the next run; of lanes it is said again that they ended."""
         stored = [{key: step.snapshot() for key, step in steps.items()} for steps in self._all_steps()]
         self._start()
         for steps, states in zip(self._all_steps()[:2], stored[:2], strict=True):
@@ -188,6 +188,8 @@ class FloorFlow:
                 steps[key].restore(state)
         for key, state in stored[2].items():
             self._coarser[key] = CoarserStep(self._steps[key[0]].bounds.window_us, state)
+        for lane in ended:
+            self.end(lane)
 
     def _all_steps(self) -> list[dict[Any, Any]]:
         return [self._partitions, self._estimates, self._coarser]

@@ -35,7 +35,7 @@ def silent(tmp_path_factory):
     nobody = answer("no-such-setpoint", "accepted", 5.0, "stray")
     adjustment = json.loads(answer("no-such-proposal", "accepted", 6.0, "other")[1]) | {"about": "adjustment"}
     rows = [nobody, (START.timestamp() + 6.0, json.dumps(adjustment).encode())]
-    rows.append(answer("nor-this-one", "accepted", 3_000.0, "last"))
+    rows.append(answer("nor-this-one", "accepted", 2_000.0, "last"))
     return worked_off(tmp_path_factory.mktemp("silent"), clean() | {"control": rows}, time=TIME)
 
 

@@ -20,7 +20,7 @@ from .floor import START, alignment, answer, clean, time_of
 
 pytestmark = pytest.mark.xdist_group("kafka kills")
 
-MINUTES = 60
+MINUTES = 40
 ROUNDS = 4
 
 

@@ -14,13 +14,13 @@ from tests.flows.warehouse import table
 from .floor import START, alignment, clean, worked_off
 
 TIME = Time(lateness_s=30)
-BEGIN_S, END_S = 1_200, 2_700
+BEGIN_S, END_S = 600, 2_100
 STALE_S = 120.0
 
 
 @pytest.fixture(scope="module")
 def setpoints(tmp_path_factory):
-    """Setpoints of an hour in which nothing is heard of robots for 25 minutes, while tasks go on."""
+    """Setpoints of forty minutes in which nothing is heard of robots for 25 minutes, while tasks go on."""
     silent = [(time, line) for time, line in clean()[ROBOT_STATE] if not BEGIN_S <= time - START.timestamp() < END_S]
     chosen = alignment(stale_s=STALE_S, expires_s=700.0, hold_s=900.0)
     settings = worked_off(tmp_path_factory.mktemp("gap"), clean() | {ROBOT_STATE: silent}, chosen=chosen, time=TIME)

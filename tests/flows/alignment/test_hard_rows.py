@@ -12,8 +12,8 @@ from polars.testing import assert_frame_equal
 from schemas.outputs import OUTPUTS
 
 from .floor import START, at
-from .half_hour import NOWHERE
 from .step_flow import FloorFlow, Lane, settings_of_steps
+from .twenty_minutes import NOWHERE
 
 TELEMETRY, TASKS, MASTERS, ORDERS = ("telemetry", "0"), ("tasks", "0"), ("masters", "0"), ("orders", "0")
 INTERVAL_S = 180.0

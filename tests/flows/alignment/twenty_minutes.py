@@ -1,4 +1,4 @@
-"""Half an hour of the floor with everything that can happen, lane by lane: what is told to five sources."""
+"""Twenty minutes of the floor with everything that can happen, lane by lane: what is told to five sources."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .step_flow import PARTITIONS, FloorFlow, Lane, settings_of_steps, whole
 NOWHERE = Path("parts-are-too-small-for-files")
 MINUTE_S = 60.0
 HOUR_S = 3600.0
-SPAN_S = 1800.0
+SPAN_S = 1200.0
 ZONES = (("north", "pick"), ("north", "dock"), ("south", "pack"))
 
 
@@ -53,7 +53,7 @@ def _floor(made: Half) -> None:
 
 def _waiting(made: Half) -> None:
     """Tasks that nobody does, some of which wait for each other, and steps that cannot be."""
-    for number in range(45):
+    for number in range(30):
         site, zone = ZONES[number % len(ZONES)]
         name, time_s = f"extra-{number}", number * 38.0
         fields = {"task": name, "site": site, "zone": zone, "work_units": 3 + number % 4, "priority": number % 8}
