@@ -16,9 +16,10 @@ import shutil
 import sqlite3
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from bytewax.recovery import RecoveryConfig, init_db_dir
@@ -42,14 +43,19 @@ class Run(msgspec.Struct, frozen=True):
     started_us: int
     """When the run was first started, in microseconds since the epoch: the arrival time of file rows."""
     format: int = _FORMAT
+    bound: dict[str, str] = {}
+    """Settings that the stored state is made for, as they were when the run first had them."""
 
 
 @contextmanager
-def opened(folder: Path, *, flow: str, now_us: int) -> Iterator[tuple[Run, RecoveryConfig, bool]]:
+def opened(
+    folder: Path, *, flow: str, now_us: int, bound: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[Run, RecoveryConfig, bool]]:
     """Open, or create, the recovery store of a flow for as long as the flow runs.
 
-    Yields the run, the engine's recovery configuration and whether there was state before. Raises
-    RecoveryError when the folder is open to others, in use, or belongs to another flow or format.
+    Yields the run, the engine's recovery configuration and whether there was state before. `bound` are the settings
+    that the state depends on. Raises RecoveryError when the folder is open to others, in use, or belongs to another
+    flow or format, and when such a setting is another than that of the run.
     """
     store = folder / _STORE
     if not store.exists():
@@ -60,6 +66,7 @@ def opened(folder: Path, *, flow: str, now_us: int) -> Iterator[tuple[Run, Recov
         run = _known_run(folder, flow) if known else _new_run(folder, flow, now_us)
         _prune_readable(store)
         _sweep(folder / PARTS, store)
+        run = _bind(folder, run, bound)
         yield run, RecoveryConfig(store), known
 
 
@@ -185,6 +192,26 @@ def _new_run(folder: Path, flow: str, now_us: int) -> Run:
     draft.mkdir(mode=0o700)
     init_db_dir(draft, _PARTITIONS)
     draft.rename(folder / _STORE)
+    return run
+
+
+def _bind(folder: Path, run: Run, bound: Mapping[str, str]) -> Run:
+    """The run with settings that it did not have yet; RecoveryError where one has changed since it first worked."""
+    kept = {} if resume_epoch(folder / _STORE) is None else run.bound
+    changed = [f"{key} is {value}, not {kept[key]}" for key, value in bound.items() if kept.get(key, value) != value]
+    if changed:
+        raise RecoveryError(
+            f"the state in {folder} was made with other settings: {', '.join(changed)}; what is open would be lost, or "
+            "count twice",
+            fix="set them back, or start a new run with new folders for state and lake; a source with another contract "
+            "can also have another name",
+        )
+    if bound.items() <= kept.items():
+        return run
+    run = msgspec.structs.replace(run, bound={**kept, **bound})
+    draft = folder / f"{_RUN_FILE}.new"
+    draft.write_bytes(msgspec.json.encode(run))
+    draft.rename(folder / _RUN_FILE)
     return run
 
 

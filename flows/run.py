@@ -11,6 +11,7 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main
 
 from flows import recovery
+from flows.bound import bound_settings
 from flows.build import FLOW, build
 from flows.progress import Told
 from flows.settings import Settings
@@ -26,7 +27,8 @@ def run(settings: Settings, told: Told | None = None) -> None:
     """
     if not settings.sources:
         raise SettingsError("there are no sources", fix="add a [sources.NAME] section; see docs/how-to/first-flow.md")
-    with recovery.opened(settings.recovery.folder, flow=FLOW, now_us=time.time_ns() // 1000) as (run, store, _):
+    now_us, bound = time.time_ns() // 1000, bound_settings(settings)
+    with recovery.opened(settings.recovery.folder, flow=FLOW, now_us=now_us, bound=bound) as (run, store, _):
         if not settings.audit.enabled:
             execute(build(settings, run, told=told), settings, store)
             return

@@ -124,7 +124,10 @@ Source = Annotated[FileSource | KafkaSource, Field(discriminator="kind")]
 class Time(Section):
     """Event time, in seconds."""
 
-    window_s: Positive = Field(default=60.0, description="length of a window; windows start at whole multiples of it")
+    window_s: Positive = Field(
+        default=60.0,
+        description="length of a window; windows start at whole multiples of it; a run keeps the one it began with",
+    )
     disorder_s: NotNegative = Field(default=5.0, description="how far behind the newest event on-time events may be")
     lateness_s: NotNegative = Field(default=60.0, description="how much longer late events may still revise a window")
     dedupe_s: Positive = Field(default=600.0, description="how long ids are remembered")
@@ -140,7 +143,10 @@ class Time(Section):
 class Stock(Section):
     """Demand and stock. Their streams are merged in event time, so they share windows of their own."""
 
-    window_s: Positive = Field(default=900.0, description="length of a window; positions are told at its end")
+    window_s: Positive = Field(
+        default=900.0,
+        description="length of a window; positions are told at its end; a run keeps the one it began with",
+    )
     disorder_s: NotNegative = Field(
         default=300.0, description="how far behind the newest event of its partition an event may be to count in time"
     )

@@ -94,6 +94,27 @@ def test_parts_that_no_snapshot_is_of_go(tmp_path):
         assert [path.name for path in (folder / PARTS).iterdir()] == [names["kept"]]
 
 
+def test_a_run_keeps_the_settings_that_its_state_is_made_for(tmp_path):
+    """A source may be added; another length of windows, or kind of a source, is refused with both values, for good."""
+    folder = tmp_path / "recovery"
+
+    def begin(**bound: str) -> None:
+        with opened(folder, flow="f", now_us=0, bound=bound):
+            pass
+
+    begin(window_s="10")
+    begin(window_s="300")  # nothing was done yet
+    write(next((folder / "bytewax").glob("part-*.sqlite3")), [(0, 1, 1)], [])
+    begin(window_s="300", robots="robot.state")
+    for other, told in (
+        ({"window_s": "60"}, "window_s is 60, not 300"),
+        ({"robots": "task"}, "is task, not robot.state"),
+    ):
+        with pytest.raises(RecoveryError, match=told):
+            begin(**other)
+    begin(window_s="300")
+
+
 def executions(store: Path) -> dict[int, int]:
     found = {}
     for database in store.glob("part-*.sqlite3"):
