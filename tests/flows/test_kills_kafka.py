@@ -97,10 +97,12 @@ def undisturbed(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> tup
     return expected, events
 
 
-def kill(settings: Settings, number: int, dice: random.Random, many_rows: int = MANY_ROWS) -> FlowProcess:
+def kill(
+    settings: Settings, number: int, dice: random.Random, many_rows: int = MANY_ROWS, few_rows: int = FEW_ROWS
+) -> FlowProcess:
     """Start the flow and kill it: in turn at any moment, and right after a commit of its first or second sink."""
     if number % 2:
-        flow = start(settings, batch_rows=FEW_ROWS)
+        flow = start(settings, batch_rows=few_rows)
         flow.disturb(dice.randint(0, 6), dice.uniform(0, 0.3), signal.SIGKILL)
     else:
         flow = start(settings, batch_rows=many_rows, die_after_commit=1 + number // 2 % 4)
