@@ -49,6 +49,10 @@ class Recovery(Section):
     )
 
 
+_SASL = ("mechanism", "username", "password")
+_TLS = ("ca_file", "certificate_file", "key_file", "key_password")
+
+
 class Kafka(Section):
     """Connection to Kafka; leave out for files only."""
 
@@ -72,11 +76,15 @@ class Kafka(Section):
     max_silence_s: Positive = Field(default=300.0, description="how long a broker may be away before the flow stops")
 
     @model_validator(mode="after")
-    def _sasl_is_whole(self) -> Kafka:
-        if self.security.startswith("sasl"):
-            missing = [n for n in ("mechanism", "username", "password") if getattr(self, n) is None]
-            if missing:
-                raise ValueError(f"security {self.security} also needs {', '.join(missing)}")
+    def _security_is_whole(self) -> Kafka:
+        sasl, tls = self.security.startswith("sasl"), self.security.endswith("ssl")
+        missing = [n for n in _SASL if getattr(self, n) is None]
+        if sasl and missing:
+            raise ValueError(f"security {self.security} also needs {', '.join(missing)}")
+        for used, names, needed in ((sasl, _SASL, "sasl_ssl or sasl_plaintext"), (tls, _TLS, "ssl or sasl_ssl")):
+            idle = [n for n in names if getattr(self, n) is not None]
+            if idle and not used:
+                raise ValueError(f"security {self.security} does not use {', '.join(idle)}; {needed} does")
         return self
 
 

@@ -122,7 +122,8 @@ def _attach(connection: duckdb.DuckDBPyConnection, location: LakeLocation, *, re
 
 def _check_place(location: LakeLocation, *, read_only: bool) -> None:
     if read_only:
-        if not location.postgres and not location.sqlite.is_file():
+        # A start that was killed at once leaves an empty file.
+        if not location.postgres and not (location.sqlite.is_file() and location.sqlite.stat().st_size):
             raise SinkError(
                 f"there is no lake at {location}",
                 fix="make one with `takt demo` or `takt run`, or set lake.folder to that of an existing one",

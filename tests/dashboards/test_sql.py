@@ -161,7 +161,11 @@ def test_ways_to_look_around(read: Callable[[str], QueryResult], sql: str) -> No
 
 
 def test_missing_lake(tmp_path: Path) -> None:
-    """A lake that is not there says how to make one."""
+    """A lake that is not there, or is an empty file, says how to make one."""
     with pytest.raises(SinkError, match="there is no lake") as caught:
         query(LakeLocation(tmp_path / "none"), "SELECT 1")
     assert "takt demo" in caught.value.fix
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "catalog.sqlite").touch()
+    with pytest.raises(SinkError, match="there is no lake"):
+        query(LakeLocation(tmp_path / "none"), "SELECT 1")

@@ -135,6 +135,7 @@ def test_relative_paths_are_taken_from_the_folder_of_the_file(file):
         folder = "/absolute"
         [kafka]
         bootstrap = "b:1"
+        security = "ssl"
         ca_file = "ca.pem"
         [sources.t]
         kind = "files"
@@ -189,6 +190,11 @@ def test_secrets_show_nowhere(file):
     ("text", "told"),
     [
         ('[kafka]\nbootstrap = "b:1"\nsecurity = "sasl_ssl"\nusername = "u"', "kafka: .* needs mechanism, password"),
+        (
+            '[kafka]\nbootstrap = "b:1"\nmechanism = "PLAIN"',
+            "kafka: security plaintext does not use mechanism; sasl_ssl",
+        ),
+        ('[kafka]\nbootstrap = "b:1"\nca_file = "ca.pem"', "kafka: security plaintext does not use ca_file; ssl or"),
         ('[sources.k]\nkind = "kafka"\ncontract = "c"\ntopic = "t"', r"'k' reads Kafka, but there is no \[kafka\]"),
         ('[lake]\npostgres = "host=h dbname=d"', "lake: postgres must be a URL"),
         ("[time]\ndedupe_s = 60\nlateness_s = 60\ndisorder_s = 5", "time: dedupe_s must be at least"),
