@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from domain.streaming.partition import OFFSET
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import TIME, WINDOW_START
 from quality.breaker import BreakerEvent
@@ -63,7 +64,8 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within
 
     `within` names the step that is about where streams share one: others may have waited for the same rows.
     """
-    start = int(part[WINDOW_START][0])
+    # Of whole rows more of the same window may come later, which is news of its own.
+    told_at = part[TIME].to_physical().max() if OFFSET in part.columns else part[WINDOW_START][0]
     outcome = (
         "they are booked with the next window"
         if booked
@@ -76,7 +78,7 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within
     row: dict[str, object] = {
         "kind": "partition_returned",
         "subject": f"{within}/{partition}" if within else partition,
-        "event_time": start,
+        "event_time": told_at,
         "severity": "warning",
         "reason": reason,
         "evidence": msgspec.json.encode({"rows": part.height}).decode(),

@@ -269,7 +269,7 @@ class Timeline:
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "merged windows")
         ended = {name for name, (_, _, _, ended, _, _) in state["progress"].items() if ended}
-        self._unheard = ended if self._to_the_last else set()
+        self._unheard = ended & self._progress.keys() if self._to_the_last else set()
         for name, (on_time, final, idle, _, standing, grown) in state["progress"].items():
             stood = {start: from_bytes(part) for start, part in standing.items()}
             self._progress[name] = _Progress(on_time, final, idle, standing=stood, grown=set(grown))

@@ -242,7 +242,7 @@ def test_while_ends_are_said_again_after_a_restart_nobody_silent_is_passed_over(
         assert timeline.ended(name, frame(name, [], 1)) == ([], [])
     assert timeline.idle("y/0", frame("y/0", [10], 1)) == ([], [])
     stored = timeline.snapshot()
-    timeline = Timeline([], WINDOW, 0, to_the_last=True)
+    timeline = Timeline(["x/0", "x/1", "y/0"], WINDOW, 0, to_the_last=True)
     timeline.restore(stored)
     for name in ("x/0", "x/1"):
         assert timeline.ended(name, frame(name, [], 1)) == ([], [])
