@@ -15,6 +15,7 @@ from domain.demand.estimates import DRIFTS, ESTIMATES
 from domain.demand.model import DemandModel
 from domain.demand.plans import FORECASTS, PROMOTIONS
 from domain.demand.rows import ROWS
+from domain.demand.shelf import Shelf
 from schemas.errors import RecoveryError
 
 DAY = 86_400_000_000
@@ -137,21 +138,50 @@ def test_snapshots_between_closed_buckets_pack_no_series_again(monkeypatch):
     assert book.snapshot() != first
 
 
-def test_a_series_that_wakes_goes_on_as_if_it_had_been_awake():
-    """After 16 empty days, 10 of them awake, forecasts equal those of a book in which nothing ever rests.
+@pytest.mark.parametrize(("rest_after", "empty"), [(10, 16), (3, 8)])
+def test_a_series_that_wakes_goes_on_as_if_it_had_been_awake(rest_after, empty):
+    """After empty days, the first of them awake, forecasts equal those of a book in which nothing ever rests.
 
-    Intervals do not: none is given, so none is judged, while a series rests.
+    Intervals do not: none is given, so none is judged, while a series rests, nor the first days after.
     """
-    demand = 1 + np.random.default_rng(4).poisson(3, (6, 76))
-    demand[:, 30:46] = 0
+    demand = 1 + np.random.default_rng(4).poisson(3, (6, 60 + empty))
+    demand[:, 30 : 30 + empty] = 0
     rows = [("s", f"{n}", day * DAY, int(q) * 1000, False, False, None) for (n, day), q in np.ndenumerate(demand) if q]
-    frame = pl.DataFrame(rows, schema=ROWS, orient="row")
-    resting, _, _ = run(frame, [76 * DAY])
-    awake, _, _ = run(frame, [76 * DAY], model=DemandModel(horizon=3, rest_after=1000))
-    asleep = pl.col("bucket_start").is_between(40 * DAY, 45 * DAY)
+    frame, end = pl.DataFrame(rows, schema=ROWS, orient="row"), (60 + empty) * DAY
+    resting, _, _ = run(frame, [end], model=DemandModel(horizon=3, rest_after=rest_after))
+    awake, _, _ = run(frame, [end], model=DemandModel(horizon=3, rest_after=1000))
+    asleep = pl.col("bucket_start").is_between((30 + rest_after) * DAY, (29 + empty) * DAY)
     assert resting.filter(asleep).is_empty()
     intervals = ("model", "variance", "level", "lower", "upper", "missed")
     assert resting.drop(intervals).equals(awake.filter(~asleep).drop(intervals))
+    woken = resting.filter(pl.col("bucket_start") >= (30 + empty) * DAY)
+    judged = woken.filter(pl.col("missed").is_not_null())["bucket_start"]
+    assert judged.min() == (33 + empty) * DAY
+
+
+@pytest.mark.parametrize(("slept", "like"), [(24, 10), (25, 4), (12, 5)])
+def test_a_long_sleep_ends_in_the_same_place_of_the_season(slept, like):
+    """Whole weeks of sleep beyond what is caught up with do not show: estimates are those of a shorter sleep."""
+
+    def woken(gap):
+        days = [*range(30), *range(40 + gap, 60 + gap)]
+        rows = [("s", "a", day * DAY, (5 + day * (day < 30) % 7 + 1) * 1000, False, False, None) for day in days]
+        estimates, _, _ = run(pl.DataFrame(rows, schema=ROWS, orient="row"), [(60 + gap) * DAY])
+        times = ("bucket_start", "bucket_end", "horizon_end")
+        return estimates.filter(pl.col("bucket_start") >= (40 + gap) * DAY).drop(times)
+
+    assert woken(slept).equals(woken(like))
+
+
+def test_room_for_levels_is_used_again():
+    """Series that are packed again and again leave no more rows behind than there are at work at once."""
+    shelf = Shelf(MODEL, 1)
+    for number in range(300):
+        shelf.wake(("s", f"{number}"), None)
+        shelf.tidy()
+    shelf.levels.level(np.array([63]))
+    with pytest.raises(IndexError):
+        shelf.levels.level(np.array([64]))
 
 
 def test_a_gap_of_years_costs_no_more_than_a_season():
