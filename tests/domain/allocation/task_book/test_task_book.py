@@ -46,6 +46,20 @@ def test_a_task_that_changes_zone_moves_its_backlog():
     assert book.backlog().rows() == [("north", "q", 1, 7)]
 
 
+def test_a_task_told_to_be_larger_where_it_is_adds_to_its_zone():
+    """Without a move."""
+    book, booked = book_of(life("created", work_micro=5), life("queued", work_micro=7, at=1))
+    assert _flows(booked) == {("z", "created"): 1, ("z", "created_micro"): 5, ("z", "moved_micro"): 2}
+    assert book.backlog().rows() == [("north", "z", 1, 7)]
+
+
+@pytest.mark.parametrize(("step", "found"), [("created", 0), ("queued", 0), ("assigned", 1), ("done", 1)])
+def test_what_a_robot_had_already_when_it_was_first_heard_of_is_found(step, found):
+    """It did not arrive just then."""
+    _, booked = book_of(life(step))
+    assert _flows(booked).get(("z", "found"), 0) == found
+
+
 def test_failed_tasks_are_backlog_and_nobody_can_be_given_them():
     """Until they are queued again."""
     book, _ = book_of(life("started failed", robot="a"))
