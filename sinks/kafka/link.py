@@ -54,6 +54,8 @@ class Link:
         self._was_up = False
         self._down_since: float | None = None
         self._last = "no answer"
+        self._told: set[int] = set()
+        """Kinds of errors that were told since a broker last answered."""
         self._refused: str | None = None
         self._fatal = _Fatal()
         self._log = logging.Logger(_CLIENT_LOG.name)  # noqa: LOG001 - this client's own, which must go when it does
@@ -77,20 +79,24 @@ class Link:
     def on_error(self, error: KafkaError) -> None:
         """Take a client-wide error; called by librdkafka from within a poll."""
         code = error.code()
-        told, self._last = self._last, error.str()
+        self._last = error.str()
         # A broker that asks for a certificate in vain says so in an alert, which the client tells as a lost connection.
         mismatch = code == KafkaError._SSL or "SSL alert" in self._last  # noqa: SLF001
         if code in _WRONG_LOGIN or (mismatch and not self._was_up):
             self._refused = error.str()
-        elif code == KafkaError._ALL_BROKERS_DOWN and self._down_since is None:  # noqa: SLF001
-            self._down_since = time.monotonic()
-            _log.warning("kafka.brokers_down", client=self._name, bootstrap=self._connection.bootstrap)
-        elif told != self._last:
+        elif code == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+            if self._down_since is None:
+                self._down_since = time.monotonic()
+                _log.warning("kafka.brokers_down", client=self._name, bootstrap=self._connection.bootstrap)
+        elif code not in self._told:
+            # Each try ends alike, but for the time that it took.
+            self._told.add(code)
             _log.info("kafka.client_error", client=self._name, error=self._last)
 
     def heard(self) -> None:
         """Take note that a broker answered."""
         self._was_up = True
+        self._told.clear()
         if self._down_since is not None:
             silence = time.monotonic() - self._down_since
             _log.info("kafka.brokers_back", client=self._name, silence_s=round(silence, 1))
