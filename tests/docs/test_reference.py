@@ -20,6 +20,7 @@ from domain.twin.warehouse import Warehouse
 from flows.reference.asyncapi import asyncapi
 from flows.reference.json_schemas import json_schemas
 from flows.reference.pages import pages
+from flows.settings import Time
 from flows.stock.streams import ORDER_LINE
 from schemas.outputs import OUTPUTS
 from sinks.kafka.events import Event, events
@@ -43,6 +44,7 @@ def test_every_code_in_the_source_is_documented() -> None:
         p.read_text("utf-8") for part in ("schemas", "quality", "domain", "flows") for p in code_files(part)
     )
     codes = set(re.findall(r'"((?:decode|time|identity)\.[a-z_]+)"', source))
+    codes -= {f"time.{setting}" for setting in Time.model_fields}
     codes |= set(re.findall(r'"((?:breaker|audit|partition)_(?:open|closed|mismatch|failed|returned))"', source))
     codes |= set(re.findall(r'Final = "((?:ledger|reconcile|proposal|demand)\.[a-z_]+)"', source)) - {ORDER_LINE}
     codes |= set(re.findall(r'"((?:stock|demand)_(?:invariant_\w+|leak|drift))"', source))
