@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from benchmarks import forecast_intervals
 from benchmarks.forecast_accuracy import windows
@@ -17,6 +18,7 @@ def _poisson(series, seed=0):
     return {str(n): random.poisson(5, 200 + n).astype(float) for n in range(series)}
 
 
+@pytest.mark.slow
 def test_intervals_of_a_steady_poisson_hold_about_what_they_should():
     """By every way, for all of them are right about it."""
     frame = coverage(DataSet("d", _poisson(8), 7, HORIZON))
@@ -25,6 +27,7 @@ def test_intervals_of_a_steady_poisson_hold_about_what_they_should():
     assert all(0.92 < share < 0.99 for share in shares.values())
 
 
+@pytest.mark.slow
 def test_what_comes_later_does_not_move_an_interval():
     """Not even the adaptive one, and not by way of another series."""
     data = DataSet("d", {}, 7, HORIZON)

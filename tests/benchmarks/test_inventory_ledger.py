@@ -7,6 +7,8 @@ import pytest
 from benchmarks.inventory_ledger import CONTENDERS, moves
 from domain.inventory.reasons import BALANCES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def oracle():

@@ -105,6 +105,7 @@ def test_input_is_the_same_every_time(source: Path, tmp_path: Path) -> None:
     assert again.read_bytes() == source.read_bytes()
 
 
+@pytest.mark.slow
 def test_plain_bytewax_equals_the_oracle(source: Path, oracle: Result, tmp_path: Path) -> None:
     """Plain Bytewax does the same job, row for row, so that its cost may be compared."""
     cost = measure([sys.executable, "-m", "benchmarks.plain_bytewax", str(source), str(tmp_path)])

@@ -52,6 +52,7 @@ def test_rows_and_types(location: LakeLocation) -> None:
     assert result == QueryResult(["offset", "raw"], ["BIGINT", "BLOB"], [(0, b"\0\0\xff")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", example_queries(), ids=lambda e: e.name)
 def test_examples_run(read: Callable[[str], QueryResult], example: ExampleQuery) -> None:
     """Every shipped query has a title and runs as it is, also as found in the lake."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from domain.streaming.whole_rows import WholeRows
 from domain.streaming.windows import TIME, WINDOW_START, Closed, Windows
 from flows.coarser import CoarserStep
 from flows.progress_items import Ended, Idle
+
+pytestmark = pytest.mark.slow
 
 SHORT, LONG, DISORDER = 10, 40, 7
 SCHEMA = pl.Schema({TIME: pl.Datetime("us", "UTC"), "n": pl.Int64, IDENTITY: pl.UInt64})

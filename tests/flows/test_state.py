@@ -93,6 +93,7 @@ def test_a_part_that_cannot_be_removed_stops_with_the_fix(tmp_path, monkeypatch)
         step.encode(Part(LARGE))
 
 
+@pytest.mark.slow
 def test_a_log_writes_each_row_a_few_times_only(tmp_path):
     """A hundred snapshots of a growing log write some seven times its size, not fifty times, and give it back whole."""
     step, log = StepState(tmp_path), EventLog("time")

@@ -20,6 +20,7 @@ def check_all(inputs: Iterable[bytes]) -> None:
         check(_SEPARATOR.join(inputs[start : start + _TOGETHER]))
 
 
+@pytest.mark.slow
 def test_the_fuzzing_corpus_decodes_as_the_reference_says() -> None:
     """No seed raises, and each is judged as the reference judges it."""
     check_all(seeds())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def gated_in(cuts: list[int]) -> list[Sample]:
 WHOLE = gated_in([])
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(0, len(LINES)), max_size=12))
 @settings(deadline=None, max_examples=40)
 def test_samples_do_not_depend_on_where_batches_were_cut(cuts: list[int]) -> None:

@@ -72,6 +72,7 @@ def test_great_expectations_loads_every_suite_and_knows_the_lane() -> None:
         assert get_expectation_impl(kind)
 
 
+@pytest.mark.slow
 def test_the_gate_does_not_load_great_expectations() -> None:
     """Importing and registering leaves Great Expectations and pandas unloaded: they take seconds."""
     code = (

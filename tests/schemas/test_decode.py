@@ -88,6 +88,7 @@ def bits(rows: list[dict[str, Any] | None]) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data(), st.sampled_from([CONTRACT, FLAT]), st.sampled_from([1, 2, 7, 2048]))
 def test_the_decoder_says_what_the_reference_says(data: st.DataObject, contract: Contract, size: int) -> None:
@@ -99,6 +100,7 @@ def test_the_decoder_says_what_the_reference_says(data: st.DataObject, contract:
     assert bits(rows_of(decoded, len(batch))) == bits(expected(batch, contract))
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.data(), st.sampled_from([CONTRACT, FLAT]))
 def test_reading_in_bulk_changes_nothing(data: st.DataObject, contract: Contract) -> None:
@@ -239,6 +241,7 @@ def test_defects_do_not_make_up_for_each_other_in_a_message_by_itself(one: bytes
         assert bits(rows_of(decode([message]), 1)) == bits(expected([message]))
 
 
+@pytest.mark.slow
 @BOTH
 @pytest.mark.parametrize("name", ["at", "until"])
 def test_every_single_byte_of_a_timestamp_is_checked(name: str, contract: Contract) -> None:

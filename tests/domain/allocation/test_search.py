@@ -73,6 +73,7 @@ def _quiet(base):
     return replace(base, robots=robots, tasks=tasks, config=replace(base.config, energy_s_pct=0.0, reserve_pct=0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crowded", [False, True])
 def test_small_plans_cost_at_most_two_percent_more_than_the_best(crowded):
     """Twelve sites of three robots and five tasks, every sequence of every robot enumerated."""

@@ -88,6 +88,7 @@ def test_estimates_are_one_row_per_series_and_bucket(example):
     assert (estimates["lower"] <= estimates["upper"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [DAY // 3, DAY, 11 * DAY])
 def test_cuts_do_not_show(example, step):
     """Rows given in calls of hours, days or weeks, in any order within a call, give the same estimates."""
@@ -98,6 +99,7 @@ def test_cuts_do_not_show(example, step):
     assert other_drifts.equals(drifts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_live", [1, 5])
 def test_memory_does_not_show(example, max_live):
     """With next to no series at work and the rest packed after every bucket, estimates are the same bit for bit."""
@@ -108,6 +110,7 @@ def test_memory_does_not_show(example, max_live):
     assert book.live <= max_live
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [DAY // 2, 5 * DAY])
 def test_restarts_do_not_show(example, step):
     """Stored and restored into a new book after every call, within buckets too: the same bit for bit."""
@@ -138,6 +141,7 @@ def test_snapshots_between_closed_buckets_pack_no_series_again(monkeypatch):
     assert book.snapshot() != first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rest_after", "empty"), [(10, 16), (3, 8)])
 def test_a_series_that_wakes_goes_on_as_if_it_had_been_awake(rest_after, empty):
     """After empty days, the first of them awake, forecasts equal those of a book in which nothing ever rests.
@@ -244,6 +248,7 @@ def test_a_new_item_borrows_from_its_category():
     assert estimates.filter(pl.col("sku") == "lone")["mean"].item() == pytest.approx(21)
 
 
+@pytest.mark.slow
 def test_drift_is_told_once_with_the_bucket_that_showed_it():
     """Of 30 steady items one trebles its demand: it alone is told, within four weeks."""
     rng = np.random.default_rng(7)

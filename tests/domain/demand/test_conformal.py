@@ -67,6 +67,7 @@ def test_no_interval_is_scored_before_its_window_closes():
     assert not levels.learn(ONE, np.array([0.0])).closed[0]
 
 
+@pytest.mark.slow
 def test_misses_come_as_often_as_wanted_where_the_variance_is_thought_too_small():
     """Intervals of a normal of 4/5 of the true spread miss 12 % when asked for 5 %; adapted, 4.5 to 5.5 %."""
     rng = np.random.default_rng(2)

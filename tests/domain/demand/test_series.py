@@ -39,6 +39,7 @@ def mean_forecast(sales, after, **flags):
     return float(np.mean(seen[after:]))
 
 
+@pytest.mark.slow
 def test_demand_behind_stock_outs_is_found_within_five_percent():
     """Truth 4.0, 34 % censored, 12 series: forecasts average within 5 % of it; taken for demand, sales give 3.0."""
     rng = np.random.default_rng(1)

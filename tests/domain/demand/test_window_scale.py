@@ -92,6 +92,7 @@ def test_errors_as_large_as_thought_widen_next_to_nothing(horizon):
     assert (found >= 1).all()
 
 
+@pytest.mark.slow
 def test_errors_that_go_together_widen_as_much_as_they_must():
     """Days of a week err alike: thought to be independent, windows err 4.7 times as much, and the factor is near it."""
     demands = np.repeat(np.random.default_rng(3).normal(0, 1, (200, 300)), 7, axis=1)

@@ -128,6 +128,7 @@ def test_minus_zero_does_not_tell_the_order_of_readings():
         assert [math.copysign(1, row[name]) for name in ("min", "max", "p50", "mean", "last")] == [1.0] * 5
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(readings, st.integers(0, 50))
 def test_folding_peeking_and_closing_see_each_reading_once(rows, cut):

@@ -45,6 +45,7 @@ def test_the_markov_chain_agrees_with_the_published_run_lengths(h, shift):
     assert _two_sided(shift, CusumLimits(0.5, h)) == pytest.approx(MONTGOMERY[h, shift], rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shift", "runs"), [(0.0, 1_000), (0.5, 1_500), (1.0, 3_000), (-1.0, 3_000)])
 def test_run_lengths_are_those_of_the_literature(shift, runs):
     """Between false alarms lie 465 values on average; shifts either way are found as soon as they should be."""

@@ -295,6 +295,7 @@ def test_a_window_cannot_be_booked_twice():
         book.post(frame([move(2, 5 * WINDOW + 1)]))
 
 
+@pytest.mark.slow
 def test_parts_of_a_snapshot_never_change_once_given():
     """A store may keep every part but the head for ever, and write only new ones; there are never many of keys."""
     book, kept = Ledger(WINDOW, 3 * WINDOW), {}

@@ -194,6 +194,7 @@ def test_what_was_made_good_meanwhile_is_not_proposed():
     assert half.proposed["quantity"].to_list() == [-25_000]
 
 
+@pytest.mark.slow
 def test_tolerance_goes_by_class_and_value():
     """Two of 100 missing: too many of A and B, not of C; and never mind what is worth little."""
     for abc, name in (("A", "shrinkage"), ("B", "shrinkage"), ("C", "ok"), (None, "ok")):
@@ -234,6 +235,7 @@ def _leaking(days, locations=("pick",), per_day=2):
     return opening, counts
 
 
+@pytest.mark.slow
 def test_a_slow_leak_is_found_among_counts_within_tolerance():
     """Class C forgives 50 of 1000; fourteen days of two each are found long before that, restarts or not."""
     config = ReconcileConfig(noise=Noise(shares={**Noise().shares, "C": 0.0005}))
@@ -258,6 +260,7 @@ def test_an_adjustment_is_no_gain():
     assert adjusted.looks.filter(pl.col("stage") == "final")["difference"].to_list() == [-5_000] * 4 + [0] * 4
 
 
+@pytest.mark.slow
 def test_a_leak_that_is_made_good_every_day_is_one():
     """The difference stays at two; what adjustments hid is counted in."""
     opening, counts = _leaking(14)
@@ -303,6 +306,7 @@ def test_first_looks_are_believed_as_far_as_those_of_their_class_held():
     assert shares == [8 / 15, 13 / 15, 8 / 10]
 
 
+@pytest.mark.slow
 def test_a_slip_says_nothing_of_a_leak():
     """Neither its own number nor the way back from it goes into the sums."""
     config = ReconcileConfig(noise=Noise(shares={**Noise().shares, "C": 0.0005}))
@@ -313,6 +317,7 @@ def test_a_slip_says_nothing_of_a_leak():
     assert slipped.leaks.equals(plain.leaks)
 
 
+@pytest.mark.slow
 def test_a_restart_forgets_no_adjustment_no_item_and_no_first_look():
     """What was made good is not proposed again, tolerances stay, and first looks are believed as far as they held."""
     moves = [OPENING, _move(-20, 10 * HOUR, "adjust")]

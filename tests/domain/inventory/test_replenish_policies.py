@@ -128,6 +128,7 @@ def test_orders_keep_their_promises(position, point, lot, minimum, pack):
         assert point < position + several <= point + lots
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "review"), [("Poisson", 1), ("erratic, late", 5), ("smooth, wild lead time", 5), ("measured", 1)]
 )

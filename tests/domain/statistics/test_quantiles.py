@@ -108,6 +108,7 @@ def test_quantiles_rise_with_the_level(mean, excess, levels):
         assert all(a <= b for a, b in pairwise(found.tolist())), (found, levels)
 
 
+@pytest.mark.slow
 def test_a_quantile_does_not_depend_on_its_neighbours():
     """Alone, in slices, reversed, and in the whole array an element has the same quantile."""
     mean, variance, level = _grid()

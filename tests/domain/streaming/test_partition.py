@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +214,7 @@ def results(frames: list[pl.DataFrame]) -> dict[int, dict[str, tuple[int, int]]]
     return out
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(row_specs, st.lists(st.integers(1, 80), max_size=5), st.sampled_from([0, LATENESS]), st.booleans())
 def test_results_are_a_function_of_rows_and_order_alone(specs, cuts, lateness, resume):
@@ -256,6 +258,7 @@ def test_late_and_conflicting_rows_keep_their_bytes_and_origin():
     assert outputs["late"].select("offset", "raw", "late_by_s").rows() == [(9, rows[2].raw, 17e-6)]
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(row_specs, st.lists(st.integers(1, 80), max_size=5), st.booleans())
 def test_booked_rows_take_their_place_at_the_newest_time_before_them(specs, cuts, resume):

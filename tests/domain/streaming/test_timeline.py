@@ -103,6 +103,7 @@ def test_releases_do_not_depend_on_how_partitions_interleave(specs, one, other, 
     assert finish(a, present(histories)) == finish(b, present(histories))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(partitions, orders)
 def test_every_partial_is_released_once_in_order_of_its_time(specs, order):
@@ -118,6 +119,7 @@ def test_every_partial_is_released_once_in_order_of_its_time(specs, order):
         assert sorted(row for s, _, rows in out if s == stage for row in rows) == sorted(given_rows)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(partitions, orders, st.integers(0, 30))
 def test_an_end_gives_what_is_known_of_all_that_is_not_final_and_changes_nothing_final(specs, order, cut):
@@ -268,6 +270,7 @@ def test_sums_that_grow_again_are_handed_back_once_a_window():
 streams = st.fixed_dictionaries({name: st.tuples(moves, st.sets(st.integers(0, 60))) for name in ("x/0", "x/1", "y/0")})
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     streams,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -131,6 +132,7 @@ def history(specs):
     return rows
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=40), st.lists(st.integers(1, 40), max_size=4), st.booleans())
 def test_increments_equal_those_of_a_reader_of_single_rows(specs, cuts, pruned):

@@ -237,6 +237,7 @@ def test_input_that_goes_on_after_its_end_is_told_as_it_changes():
     assert stages == [{(1, 0, False), (2, 1, False)}, set(), {(3, 2, True)}]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(robot_windows, st.lists(st.lists(st.integers(0, 12), max_size=6), max_size=4), st.booleans())
 def test_a_window_is_estimated_from_the_newest_windows_before_it(specs, order, resume):
@@ -300,6 +301,7 @@ def test_memory_is_bounded_and_forgetting_is_exact():
     assert unevicted.final(back).equals(expected)
 
 
+@pytest.mark.slow
 def test_numbers_of_forgotten_entities_are_given_up():
     """Fifteen thousand robots, each seen in one window, never take more room than twice those remembered and a bit."""
     subject = estimator(RateModel(discount=0.1))

@@ -115,6 +115,7 @@ def test_a_fifth_of_messages_lost_bends_rates_by_less_than_a_percent():
     assert abs(site["rate"][:60].mean() / site["rate"][60:].mean() - 1) < 0.01
 
 
+@pytest.mark.slow
 def test_intervals_cover_from_messages_to_estimates():
     """With a fifth of messages lost, 95 % intervals of robots hold their true rate in 93 to 97 % of windows."""
     rng = np.random.default_rng(22)
@@ -148,6 +149,7 @@ def test_a_counter_reset_gives_no_negative_and_no_huge_rate():
     assert estimates(partial).equals(estimates(truth))
 
 
+@pytest.mark.slow
 def test_idle_robots_are_not_taken_for_slow():
     """At utilisation .3 service rates are within 3 % of truth, while fully busy windows alone say half of it."""
     rng = np.random.default_rng(24)

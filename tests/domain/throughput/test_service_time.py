@@ -154,6 +154,7 @@ def test_the_sample_is_the_last_by_time_of_done():
     assert estimator().final(window_rows(rows)).select("sample", "p50_s").rows() == [(3, 0.03)]
 
 
+@pytest.mark.slow
 def test_rolling_quantiles_follow_a_doubled_load():
     """After service times doubled, p95 of the last 500 is within 5 % of the new truth once 500 are done."""
     rng = np.random.default_rng(5)
@@ -171,6 +172,7 @@ def test_rolling_quantiles_follow_a_doubled_load():
     assert abs(output["p95_s"][output.height * 3 // 4] / before - 1) < 0.1
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     """Ten thousand tasks whose end was lost and two thousand that ended leave only the young and the sample."""
     rows = [("s", "z", f"t{i}", i, "started") for i in range(10_000)]

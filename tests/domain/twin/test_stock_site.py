@@ -70,6 +70,7 @@ def test_goods_are_ordered_before_they_come():
         assert order["record_time"] < receipt["event_time"]
 
 
+@pytest.mark.slow
 def test_leaks_take_the_share_they_should():
     """Half a percent a week of the level; thirty weeks of twelve SKUs are within chance of it."""
     run = StockSite(_config(12, 0, 0, days=70, leaks=12, leaks_from_d=0.0)).run()

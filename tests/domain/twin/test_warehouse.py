@@ -132,6 +132,7 @@ def test_clean_messages_follow_the_contracts() -> None:
         assert {_defect(stream, raw) for raw in messages[stream]} == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [small(), replace(small(2), duration_s=2 * 3_600)], ids=["hour", "two"])
 def test_every_defect_is_counted_exactly(config: WarehouseConfig) -> None:
     """An independent reader that follows the pipeline's rules finds each fate as often as it was counted."""
@@ -161,6 +162,7 @@ def test_nothing_but_what_was_lost_is_missing() -> None:
         assert once == len(clean[stream])
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes() -> None:
     """Two instances of one configuration give the same bytes; another seed gives others."""
 
@@ -200,6 +202,7 @@ def _counters(messages: list[bytes]) -> dict[str, dict[int, dict[str, Any]]]:
     return last
 
 
+@pytest.mark.slow
 def test_counters_over_all_boot_epochs_give_the_tasks_done() -> None:
     """Last counters of all boot epochs sum to the tasks done until the robot's last message, resets included."""
     config = replace(_clean(small()), duration_s=2 * 3_600, mtbf_h=0.25, reset_share=1.0)
@@ -263,6 +266,7 @@ def test_what_happens_at_an_edge_belongs_to_the_later_window() -> None:
     assert told["tasks"].to_list() == [0, 1]
 
 
+@pytest.mark.slow
 def test_task_transitions_follow_their_state_machine() -> None:
     """Every task goes created, queued, assigned, started, done, back to queued only after a failure."""
     config = replace(_clean(small()), mtbf_h=0.3, duration_s=2 * 3_600)

@@ -94,6 +94,7 @@ def test_what_is_missing_for_one_task_is_one_signal(few):
     assert "other is neither" in signal["reason"]
 
 
+@pytest.mark.slow
 def test_a_signal_is_no_longer_than_a_broker_takes(few):
     """A circle of two thousand tasks with long names is named in part."""
     names = [f"{'n' * 50}-{number}" for number in range(2_000)]
@@ -105,6 +106,7 @@ def test_a_signal_is_no_longer_than_a_broker_takes(few):
     assert len(json.dumps(signal, default=str)) < 10_000
 
 
+@pytest.mark.slow
 def test_what_held_long_ago_and_is_told_late_does_not_hold_now(few):
     """A robot that left has left, though an older statement that it is there comes after."""
     few.flow.read(TASKS, [task("t", 600, "assigned", robot="a")])
@@ -137,6 +139,7 @@ def test_a_partition_that_ends_early_keeps_no_decision_back():
     assert few.signals("partition_returned") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval_s", [60.0, 120.0, 240.0, 300.0, 420.0])
 def test_the_interval_may_change_between_runs(few, interval_s):
     """Reviews go on at multiples of the new one, none in the past."""
@@ -151,6 +154,7 @@ def test_the_interval_may_change_between_runs(few, interval_s):
     assert after.len() >= (1_400 - 700) // interval_s - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [FloorFlow.go_silent, FloorFlow.end])
 def test_demand_that_counts_later_does_not_pass_telemetry_over(how):
     """Orders go on for hours while robots and tasks are silent or have ended: what comes then is in time."""
@@ -175,6 +179,7 @@ def test_demand_that_counts_later_does_not_pass_telemetry_over(how):
     assert times.max() == START.timestamp() + 6 * INTERVAL_S
 
 
+@pytest.mark.slow
 def test_partitions_that_contradict_each_other_decide_the_same_in_any_order():
     """The same robot and the same step in two partitions, told otherwise there: which came first does not count."""
     lanes = {

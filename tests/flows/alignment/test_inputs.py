@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+import pytest
 
 import sinks.lake
 
 from .test_hard_rows import TASKS, TELEMETRY, Few
+
+pytestmark = pytest.mark.slow
 
 QUERY = (Path(sinks.lake.__file__).parent / "queries" / "setpoints_decided_upon.sql").read_text()
 

@@ -62,6 +62,7 @@ def turns(robots: list[int]) -> int:
     return sum(a != b for a, b in pairwise(ways))
 
 
+@pytest.mark.slow
 def test_setpoints_that_nobody_carries_out_do_not_turn():
     """They would with each wave of demand; held, each hold twice as long, they hardly do, and each hold is told."""
     blind = Zone(effect_within_s=0.0).go_on(HALF_A_DAY)

@@ -6,6 +6,8 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+import pytest
+
 from tests.flows.cli.command import takt
 
 FIRST = files("schemas").joinpath("contracts", "robot.state.v1.odcs.yaml").read_text("utf-8")
@@ -22,6 +24,7 @@ def document(folder: Path, text: str, name: str = "robot.state.v2.odcs.yaml") ->
     return name
 
 
+@pytest.mark.slow
 def test_list_has_takts_own_and_those_of_the_settings(tmp_path):
     """Each contract has version, owner, number of rules and the hash of its suite that rows in the lake carry."""
     document(tmp_path, SECOND, "mine/robot.state.v2.odcs.yaml")
@@ -35,6 +38,7 @@ def test_list_has_takts_own_and_those_of_the_settings(tmp_path):
     assert "robot.state" in takt(tmp_path, "contracts", "list").stdout
 
 
+@pytest.mark.slow
 def test_show_tells_fields_and_rules(tmp_path):
     """Units, bounds and codes of a contract by its name, and of a document by its path."""
     told = takt(tmp_path, "contracts", "show", "robot.state@1").stdout
@@ -83,6 +87,7 @@ def test_check_names_file_place_and_fix_of_every_error(tmp_path):
     assert "ok    c/good.odcs.yaml: robot.state@2" in told
 
 
+@pytest.mark.slow
 def test_check_without_arguments_takes_the_folder_of_the_settings(tmp_path):
     """The folder of the settings is checked; where there is none, the error says what to give."""
     assert "give documents or a folder" in takt(tmp_path, "contracts", "check", code=1).stderr
@@ -91,6 +96,7 @@ def test_check_without_arguments_takes_the_folder_of_the_settings(tmp_path):
     assert "robot.state@2" in takt(tmp_path, "contracts", "check").stdout
 
 
+@pytest.mark.slow
 def test_diff_judges_each_change(tmp_path):
     """Every change has a verdict in both directions; `--require` decides the exit code."""
     text = SECOND.replace("maximum: 100", "maximum: 90").replace("fleet-integration", "fleet")
@@ -109,6 +115,7 @@ def test_diff_judges_each_change(tmp_path):
     takt(tmp_path, "contracts", "diff", "robot.state@1", good, "--require", "forward", code=1)
 
 
+@pytest.mark.slow
 def test_a_run_refuses_a_contract_without_the_fields_it_needs(tmp_path):
     """`takt doctor` and `takt run` say which field is missing, before anything is read."""
     document(tmp_path, SECOND.replace("tasks_done", "jobs_done"), "mine/robot.state.v2.odcs.yaml")

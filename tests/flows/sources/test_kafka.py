@@ -182,6 +182,7 @@ def test_missing_topic(kafka: Kafka) -> None:
         KafkaSource(kafka.connection, options("nowhere"), Valves(1.0)).list_parts()
 
 
+@pytest.mark.slow
 def test_no_broker() -> None:
     """Without a broker the start fails within the set time and says which address was tried."""
     connection = KafkaConnection(bootstrap="127.0.0.1:1", wait_s=1.0)

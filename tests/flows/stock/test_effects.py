@@ -12,6 +12,8 @@ from .lanes import NOWHERE
 from .site import DAY_S, HOUR_S, text
 from .step_flow import StockFlow
 
+pytestmark = pytest.mark.slow
+
 DAYS = 24
 Row = dict[str, Any]
 

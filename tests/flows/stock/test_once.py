@@ -142,6 +142,7 @@ def test_counts_and_sales_through_two_partitions_count_once():
         assert sums(flow, lane) == ({"good": 1} if lane[1] == "0" else {"duplicates": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_order_of_arrival_cuts_and_restarts_change_nothing(seed):
     """Every table, refused rows and sums included."""

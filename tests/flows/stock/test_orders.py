@@ -7,10 +7,13 @@ from decimal import Decimal
 from functools import cache
 
 import polars as pl
+import pytest
 
 from .site import DAY_S, HOUR_S, START, text
 from .step_flow import StockFlow
 from .test_effects import Row, item, opening, played, sale
+
+pytestmark = pytest.mark.slow
 
 DAYS = 13
 SALES = [sale(day, 10 + day % 3) for day in range(DAYS)]

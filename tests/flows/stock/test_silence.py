@@ -41,6 +41,7 @@ def final(flow: StockFlow) -> set[str]:
     return set(flow.table("stock_move").filter("final")["event_id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [StockFlow.go_silent, StockFlow.end])
 def test_streams_without_news_hold_nobody_back(how):
     """Whether they are silent or have ended, windows of the others become final, and days are estimated."""
@@ -68,6 +69,7 @@ def test_nothing_is_final_while_a_lane_may_still_speak():
     assert final(flow) == {f"m{hour}" for hour in range(HOURS - 1)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restart", [False, True])
 def test_rows_of_a_lane_that_comes_back_are_booked(restart):
     """A paper that is the first of its lane for a day is late, behind what is final: it is booked all the same."""

@@ -87,6 +87,7 @@ def test_only_what_the_catalogue_needs_is_loaded(sqlite_location: LakeLocation) 
     lake.close()
 
 
+@pytest.mark.slow
 def test_an_open_lake_loads_nothing_unsigned(sqlite_location: LakeLocation, tmp_path: Path) -> None:
     """Whoever queries an open lake cannot load an extension of their own, nor allow it."""
     lake = connect(sqlite_location, read_only=True)
@@ -134,6 +135,7 @@ def test_folder_is_a_file(tmp_path: Path) -> None:
         connect(LakeLocation(place), read_only=False)
 
 
+@pytest.mark.slow
 def test_no_right_to_write(made_lake: LakeLocation, public_folder: Path, tmp_path: Path) -> None:
     """A user without rights on the folder is told so; reading needs no right to write."""
     location = LakeLocation(public_folder / "lake")

@@ -87,6 +87,7 @@ def test_a_reader_elsewhere_sees_the_same(lake: LakeLocation) -> None:
         assert reader.execute(sql).fetchall() == here
 
 
+@pytest.mark.slow
 def test_outcomes_are_the_verdicts_of_the_model(sqlite_location: LakeLocation) -> None:
     """Of real estimates, a forecast held just where the bucket that ended its horizon says it did not miss."""
     hour_us = 3_600_000_000

@@ -18,6 +18,8 @@ from sinks.lake.writer import LakeWriter
 
 from .frames import rows_of
 
+pytestmark = pytest.mark.slow
+
 LIMITED = """
 import resource, sys, pathlib
 sys.path.insert(0, sys.argv[2])
@@ -52,7 +54,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
-@pytest.mark.slow
 def test_full_disk(small_disk: Path) -> None:
     """The commit that fills the disk fails with the fix; the rows before it can be read, and written on."""
     location = LakeLocation(small_disk / "lake")

@@ -32,6 +32,7 @@ def on_disk(location: LakeLocation) -> int:
     return len([*location.data.rglob("*.parquet")])
 
 
+@pytest.mark.slow
 def test_files_are_merged_and_rows_kept(location: LakeLocation) -> None:
     """Compaction merges files, expires snapshots and deletes what was replaced; every row stays."""
     fill(location)
@@ -47,6 +48,7 @@ def test_files_are_merged_and_rows_kept(location: LakeLocation) -> None:
     assert_frame_equal(got, rows_of("signal", 12))
 
 
+@pytest.mark.slow
 def test_files_and_snapshots_in_use_stay(location: LakeLocation) -> None:
     """Right after a merge the replaced files and the young snapshots are still there: a reader may use them."""
     fill(location)
@@ -63,6 +65,7 @@ def test_files_and_snapshots_in_use_stay(location: LakeLocation) -> None:
     reader.close()
 
 
+@pytest.mark.slow
 def test_replaced_files_go_after_the_grace(location: LakeLocation) -> None:
     """A replaced file goes in the first compaction after its grace, on the same day too, not before."""
     fill(location)
@@ -73,6 +76,7 @@ def test_replaced_files_go_after_the_grace(location: LakeLocation) -> None:
     assert compact(location, now=utc_now() + timedelta(minutes=11)).deleted == waiting
 
 
+@pytest.mark.slow
 def test_undo_after_compaction(location: LakeLocation) -> None:
     """Rows beyond the token are undone also when compaction has merged them with durable ones."""
     fill(location)
@@ -88,6 +92,7 @@ def test_undo_after_compaction(location: LakeLocation) -> None:
     assert isinstance(done, Compaction)
 
 
+@pytest.mark.slow
 def test_writer_compacts_by_itself(sqlite_location: LakeLocation) -> None:
     """A writer with `compact_every` keeps the number of files small without any command."""
     now = datetime(2025, 3, 1, tzinfo=UTC)
@@ -114,6 +119,7 @@ def test_writer_compacts_by_itself(sqlite_location: LakeLocation) -> None:
     lake.close()
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_commit_go(sqlite_location: LakeLocation) -> None:
     """A file that no commit knows goes when the flow resumes; replaced files that readers may use stay."""
     fill(sqlite_location)
@@ -129,6 +135,7 @@ def test_leftovers_of_a_killed_commit_go(sqlite_location: LakeLocation) -> None:
     assert on_disk(sqlite_location) == files - 1
 
 
+@pytest.mark.slow
 def test_young_unknown_files_stay(location: LakeLocation) -> None:
     """Compaction leaves a young file that no commit knows alone: a commit of another writer may be under way."""
     fill(location)

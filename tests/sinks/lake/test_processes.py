@@ -91,6 +91,7 @@ def test_killed_writer_leaves_each_row_once(location: LakeLocation, tmp_path: Pa
     assert commits == [(n, 5) for n in range(1, epochs + 1)]
 
 
+@pytest.mark.slow
 def test_compaction_beside_a_flow_is_refused_on_sqlite(sqlite_location: LakeLocation) -> None:
     """A SQLite lake is not compacted under its flow; afterwards it is."""
     writer = LakeWriter(sqlite_location, "run-1", "throughput", "lake-0")
@@ -142,6 +143,7 @@ def other_flow(location: LakeLocation) -> Iterator[int]:
         process.communicate("")
 
 
+@pytest.mark.slow
 def test_second_process_on_a_sqlite_lake_is_refused(sqlite_location: LakeLocation) -> None:
     """Another flow in another process is told who writes and what to do; once that one is gone, it may write."""
     prepare(sqlite_location)

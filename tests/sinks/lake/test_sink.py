@@ -44,6 +44,7 @@ def stored(location: LakeLocation) -> tuple[list[int], list[int], list[int]]:
     return tuple(frame.to_series().to_list() for frame in (signals, late, commits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [timedelta(0), timedelta(seconds=10)])
 def test_last_epoch_is_committed_without_a_recovery_store(tmp_path: Path, interval: timedelta) -> None:
     """Everything read up to the end of the input is in the lake, also when nothing is snapshotted durably."""
@@ -55,6 +56,7 @@ def test_last_epoch_is_committed_without_a_recovery_store(tmp_path: Path, interv
     assert commits == [*range(1, len(commits) + 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [timedelta(0), timedelta(seconds=10)])
 def test_end_abort_and_resume(sqlite_location: LakeLocation, tmp_path: Path, interval: timedelta) -> None:
     """Over a clean end, an abort and further runs each row is in the lake exactly once after each run."""
@@ -75,6 +77,7 @@ def test_end_abort_and_resume(sqlite_location: LakeLocation, tmp_path: Path, int
             assert late == expected
 
 
+@pytest.mark.slow
 def test_crash_between_the_two_commits(sqlite_location: LakeLocation, tmp_path: Path) -> None:
     """Rows committed to the lake by an epoch the engine lost are undone, then computed again."""
     store = tmp_path / "recovery"

@@ -109,6 +109,7 @@ def without(moves: list[Move], document: str) -> list[Move]:
     return [move for move in moves if move.event_id not in gone]
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, phases=PHASES)
 @given(moves=histories(), happened=SECONDS, booked=SECONDS, cut=st.integers(0, 25), data=st.data())
 def test_every_past_is_that_of_a_plain_program(
@@ -128,6 +129,7 @@ def test_every_past_is_that_of_a_plain_program(
         assert site.stock(f"stock_without('{document}')") == plain(without(here, document))
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None, phases=PHASES)
 @given(moves=histories())
 def test_history_is_the_book_after_each_move(site: Site, moves: list[Move]) -> None:
@@ -188,6 +190,7 @@ def proposals(*rows: tuple[str, str, int, int]) -> pl.DataFrame:
     return made.select(ADJUSTMENT.schema.keys())
 
 
+@pytest.mark.slow
 def test_open_proposals(sqlite_location: LakeLocation) -> None:
     """Open is what is proposed, not decided, and not expired by the newest event; a move's time passes too."""
     writer = LakeWriter(sqlite_location, "run-1", "throughput", "lake-0")
@@ -219,6 +222,7 @@ def test_open_proposals(sqlite_location: LakeLocation) -> None:
     writer.close()
 
 
+@pytest.mark.slow
 def test_readers_see_whole_epochs_beside_a_writer(sqlite_location: LakeLocation) -> None:
     """While a flow books relocations, which add up to nothing, stock adds up to nothing at any moment."""
     writer = LakeWriter(sqlite_location, "run-1", "throughput", "lake-0")
@@ -264,6 +268,7 @@ def test_times_may_be_text_of_any_zone(site: Site) -> None:
         reader.execute("SET TimeZone = 'UTC'")
 
 
+@pytest.mark.slow
 def test_orders_open_and_awaited(sqlite_location: LakeLocation) -> None:
     """Open is what nothing came of and no later review has replaced; awaited is what was accepted and has no papers."""
     writer = LakeWriter(sqlite_location, "run-1", "throughput", "lake-0")

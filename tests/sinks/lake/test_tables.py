@@ -102,6 +102,7 @@ def test_hidden_columns_stay_hidden(lake: duckdb.DuckDBPyConnection) -> None:
         assert not {c.name for c in HIDDEN} & set(shown)
 
 
+@pytest.mark.slow
 def test_new_column_is_added(lake: duckdb.DuckDBPyConnection) -> None:
     """An output that gains a column keeps its old rows, null there; the dictionary follows."""
     hidden = "'r', 'f/p', 1, now()"
@@ -166,6 +167,7 @@ def test_latest_and_as_of(location: LakeLocation) -> None:
     lake.close()
 
 
+@pytest.mark.slow
 def test_freshness(location: LakeLocation) -> None:
     """Freshness gives per output the rows, the last event time and the age of the last commit."""
     writer = LakeWriter(

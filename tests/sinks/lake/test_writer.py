@@ -74,6 +74,7 @@ def test_empty_epoch_commits_nothing(location: LakeLocation) -> None:
     assert read(location, "SELECT seq, rows FROM meta.commits").rows() == [(1, 1)]
 
 
+@pytest.mark.slow
 def test_resume_undoes_everything_beyond_the_token(location: LakeLocation) -> None:
     """A crash between the lake's commit and the engine's leaves no row twice, in any table."""
     writer = writer_of(location)
@@ -93,6 +94,7 @@ def test_resume_undoes_everything_beyond_the_token(location: LakeLocation) -> No
     again.close()
 
 
+@pytest.mark.slow
 def test_a_lake_of_an_older_takt_is_extended_and_undone_at_once(location: LakeLocation) -> None:
     """A crash and an upgrade in one go: what came after the token is undone in tables that gain a column."""
     writer = writer_of(location)
@@ -113,6 +115,7 @@ def test_a_lake_of_an_older_takt_is_extended_and_undone_at_once(location: LakeLo
     assert reasons == [(False, 2), (True, 2)]
 
 
+@pytest.mark.slow
 def test_a_refused_run_leaves_the_lake_as_it_is(location: LakeLocation) -> None:
     """A run that does not belong to the lake changes nothing there, not even its layout."""
     writer = writer_of(location)
@@ -130,6 +133,7 @@ def test_a_refused_run_leaves_the_lake_as_it_is(location: LakeLocation) -> None:
     assert read(location, "SELECT fingerprint FROM meta.schema_version").rows() == [("old",)]
 
 
+@pytest.mark.slow
 def test_undo_leaves_other_parts_alone(location: LakeLocation) -> None:
     """Parts undo their own rows only."""
     for part in ("lake-0", "lake-1"):
@@ -144,6 +148,7 @@ def test_undo_leaves_other_parts_alone(location: LakeLocation) -> None:
     assert_frame_equal(stored(location, "signal"), rows_of("signal", 2, first=10))
 
 
+@pytest.mark.slow
 def test_rows_of_another_run_are_never_undone(location: LakeLocation) -> None:
     """A run without state is refused over another run's results, which stay."""
     writer = writer_of(location)
@@ -158,6 +163,7 @@ def test_rows_of_another_run_are_never_undone(location: LakeLocation) -> None:
     assert stored(location, "signal").height == 2
 
 
+@pytest.mark.slow
 def test_lost_state_does_not_delete_a_long_run(location: LakeLocation) -> None:
     """A run whose state vanished is refused instead of undone, once more than a few epochs are in the lake."""
     writer = writer_of(location)
@@ -205,6 +211,7 @@ def test_accounting_is_summed_per_epoch(location: LakeLocation) -> None:
     assert got == [("0", 1, 3, 4), ("1", 2, 2, 2)]
 
 
+@pytest.mark.slow
 def test_failures_are_summed_per_epoch_and_told_with_their_share(location: LakeLocation) -> None:
     """One row per partition and rule of an epoch; the view divides by all messages read under the same contract."""
     one = {"source": pl.lit("telemetry"), "contract": pl.lit("toy@1")}
@@ -270,6 +277,7 @@ def test_wrong_frames_are_refused(
     writer.close()
 
 
+@pytest.mark.slow
 def test_hard_values_come_back_and_are_found(location: LakeLocation) -> None:
     """Values at the edges of their types are read back bit for bit, and filters on them find them."""
     texts = ["", "'", '"', "a,b", "\n", "\r\n", "\\", "[x, y]", "NULL", "é" * 5000, "y" * 5000, "😀", "\x7f", "$1"]
@@ -319,6 +327,7 @@ def test_many_frames_are_one_file_per_table(sqlite_location: LakeLocation) -> No
     assert len([*(sqlite_location.data / "internal" / "signal").glob("*.parquet")]) == 1
 
 
+@pytest.mark.slow
 def test_run_and_contracts_are_noted_once(location: LakeLocation) -> None:
     """Runs and contracts are in the dictionary once, however often the flow starts."""
     record = ContractRecord("robot.state:1.0.0", "abc", "document")

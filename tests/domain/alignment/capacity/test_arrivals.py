@@ -28,6 +28,7 @@ def streams(rng, rates, windows):
     return np.vectorize(lambda n: float(rng.integers(1, 6, n).sum()))(tasks)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_work_to_come():
     """Of the work of the next hour in 400 zones, 77 to 83 % lies within 80 % intervals and 93 to 97 % within 95 %."""
     rng = np.random.default_rng(21)
@@ -49,6 +50,7 @@ def test_intervals_hold_the_work_to_come():
     assert 0.93 <= np.mean(hits[0.025]) <= 0.97
 
 
+@pytest.mark.slow
 def test_what_is_there_at_the_start_is_no_arrival():
     """Neither what is first heard of in the first window, nor what robots have had since before then."""
     arrivals = Arrivals(WINDOW_US)

@@ -54,6 +54,7 @@ def learned(minutes, *robots):
     return fleet.robots()
 
 
+@pytest.mark.slow
 def test_the_cycle_is_learned_from_readings_a_minute_apart():
     """Drain while busy, charging rate and both levels are found within 3 %, though it is busy half of the time."""
     robots = learned(240, *(driven(f"r{level}", level, busy_share=0.5) for level in (25, 30, 35, 40, 45, 50)))
@@ -68,6 +69,7 @@ def test_a_robot_that_never_charges_keeps_the_usual_levels():
     assert robots["drain"][0] == pytest.approx(9.0, rel=0.2)
 
 
+@pytest.mark.slow
 def test_a_battery_changed_by_hand_is_no_drain():
     """A leap of the charge while working is left out of the drain, which would else be negative."""
     fleet = Fleet(WINDOW_US)

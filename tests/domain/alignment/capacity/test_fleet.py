@@ -33,6 +33,7 @@ def test_the_rate_is_learned_from_busy_time_alone():
     assert robots["rate"] == pytest.approx(3 * 2 * 120, rel=0.05)
 
 
+@pytest.mark.slow
 def test_robots_of_one_zone_differ_as_far_as_they_show():
     """A robot twice as fast as its zone's others is told apart; among equals, one that did nothing is as they are."""
     equal = [{"robot": f"r{i}", "tasks": 1} for i in range(6)]
@@ -44,6 +45,7 @@ def test_robots_of_one_zone_differ_as_far_as_they_show():
     assert rate["new"] == pytest.approx(rate["r0"], rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [(4, 4, 4, 4), (1, 3, 5, 9), (6,)])
 def test_a_zone_is_in_doubt_by_its_tasks_once(tasks):
     """Robots at work together are in doubt by scatter over tasks seen, be they alike, far apart or alone: not twice."""
@@ -56,6 +58,7 @@ def test_a_zone_is_in_doubt_by_its_tasks_once(tasks):
     assert doubt == pytest.approx(robots["scatter"][0] / 2 / known, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_robot_keeps_its_factor_when_it_changes_zone():
     """A robot that did 1.75 times what robots of its zone do, itself among them, is expected to do so in another."""
     slow = [{"robot": f"s{i}", "zone": "dock", "tasks": 1} for i in range(6)]
@@ -67,6 +70,7 @@ def test_a_robot_keeps_its_factor_when_it_changes_zone():
     assert rate["q1"] / rate["s0"] == pytest.approx(3, rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("silent", [False, True])
 def test_failures_and_repairs_are_counted(silent):
     """Fifty robots with outages of 10 minutes every 100 have an MTBF of 1.5 h and an MTTR of 1/6 h, told or silent."""
@@ -95,6 +99,7 @@ def test_sites_do_not_learn_from_each_other():
     assert both.robots().filter(site="north").equals(one.robots())
 
 
+@pytest.mark.slow
 def test_a_stored_fleet_goes_on_bit_for_bit():
     """A fleet restored half way ends as one that was never stored; another version's state is refused."""
     rows = [

@@ -6,12 +6,15 @@ import copy
 
 import hypothesis.strategies as st
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain.allocation.recovery import Recovery
 from domain.allocation.recovery_tables import REALLOCATED, SETTLED, UNDONE
 from tests.domain.allocation.recovery.fleets import CONFIG, MINUTE, outcomes, robots, tasks
+
+pytestmark = pytest.mark.slow
 
 ROBOTS = "abc"
 TASKS = "tuv"

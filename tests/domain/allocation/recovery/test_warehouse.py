@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 
 import polars as pl
+import pytest
 
 from domain.allocation.recovery import Recovery
 from domain.allocation.tables import ROBOT_SCHEMA
@@ -14,6 +15,8 @@ from domain.allocation.task_tables import STEP_SCHEMA
 from domain.twin.config import small
 from domain.twin.robot import MODES, TRANSITIONS, Robot
 from tests.domain.allocation.recovery.fleets import CONFIG, MINUTE
+
+pytestmark = pytest.mark.slow
 
 HOURS = 4
 MS = 1_000

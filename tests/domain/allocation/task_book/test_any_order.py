@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import msgspec
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,7 @@ def _told(book, said):
     return [book.open(), book.done(), book.backlog(), book.outcomes(named), flows.filter(some), refused, dropped]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=100)
 @given(_steps, st.data())
 def test_order_repetition_cuts_and_restarts_change_nothing(steps, data):
