@@ -42,6 +42,7 @@ def warehouse(
     config = WarehouseConfig(seed=seed, robots=robots, duration_s=hours * 3600)
     if clean:
         config = replace(config, defects=NO_DEFECTS)
+    simulate_site.refuse_to_replace(folder, FILES.values())
     written = write(config, folder)
     err.print(f"{written:,} messages and truth.parquet, transitions.parquet, accounting.csv in {folder}")
 

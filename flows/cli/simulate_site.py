@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final
@@ -52,12 +53,20 @@ def site(
     err.print(f"{written:,} messages, {TRUTH} and takt.toml in {folder}", soft_wrap=True)
 
 
+def refuse_to_replace(folder: Path, names: Iterable[str]) -> None:
+    """Raise where a file of a simulation would take the place of one that may be somebody's input."""
+    there = next((name for name in names if (folder / name).exists()), None)
+    if there is not None:
+        raise SettingsError(f"{folder} has a {there} already", fix="remove it, or give another folder")
+
+
 def write_site(config: TradeConfig, folder: Path) -> int:
     """Write one simulated run into a folder; how many messages there are."""
     if (folder / "lake").exists():
         raise SettingsError(
             f"{folder} holds the lake of another simulated site", fix="remove that folder, or give another one"
         )
+    refuse_to_replace(folder, FILES.values())
     trade = Trade(config)
     lines: list[Line] = []
     try:

@@ -35,3 +35,13 @@ def test_a_folder_without_truth_is_refused(tmp_path):
     told = takt(tmp_path, "simulate", "check", ".", code=1).stderr
     assert "there is no truth.json" in told
     assert "takt simulate site" in told
+
+
+@pytest.mark.parametrize(("kind", "name"), [("site", "inventory_move.jsonl"), ("warehouse", "robot_state.jsonl")])
+def test_files_that_are_there_are_not_replaced(tmp_path, kind, name):
+    """They may be somebody's input."""
+    (tmp_path / name).write_text("mine\n")
+    told = takt(tmp_path, "simulate", kind, ".", code=1).stderr
+    assert f"has a {name} already" in told
+    assert "give another folder" in told
+    assert (tmp_path / name).read_text() == "mine\n"
