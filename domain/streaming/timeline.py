@@ -265,14 +265,19 @@ class Timeline:
         return msgspec.msgpack.encode(state)
 
     def restore(self, data: bytes) -> None:
-        """Take up a snapshot; one of another version is refused. Partitions that are new start from the beginning."""
+        """Take up a snapshot; one of another version is refused.
+
+        Partitions that are new start from the beginning; those that are there no more hold nobody back.
+        """
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "merged windows")
         ended = {name for name, (_, _, _, ended, _, _) in state["progress"].items() if ended}
-        self._unheard = ended & self._progress.keys() if self._to_the_last else set()
+        there = {*self._progress}
+        self._unheard = ended & there if self._to_the_last else set()
         for name, (on_time, final, idle, _, standing, grown) in state["progress"].items():
             stood = {start: from_bytes(part) for start, part in standing.items()}
-            self._progress[name] = _Progress(on_time, final, idle, standing=stood, grown=set(grown))
+            gone = name not in there
+            self._progress[name] = _Progress(on_time, final, idle or gone, gone, standing=stood, grown=set(grown))
         for stage, store in self._stores.items():
             store.released = state["released"][stage]
             store.frames = {

@@ -252,6 +252,22 @@ def test_while_ends_are_said_again_after_a_restart_nobody_silent_is_passed_over(
     assert [start for stage, start, _ in told(released) if stage == "final"] == [10]
 
 
+@pytest.mark.parametrize("to_the_last", [False, True])
+def test_a_partition_that_is_there_no_more_keeps_nobody_back(to_the_last):
+    """Its source was taken out of the settings; what it had told before is released with the others' rows."""
+    timeline = Timeline(["x/0", "y/0"], WINDOW, 0, to_the_last=to_the_last)
+    timeline.advance("x/0", Closed(30, 30, frame("x/0", [], 1), frame("x/0", [0, 20], 1)))
+    timeline.advance("y/0", Closed(10, 10, frame("y/0", [], 1), frame("y/0", [0], 2)))
+    timeline.advance("y/0", Closed(20, 20, frame("y/0", [], 1), frame("y/0", [10], 2)))
+    stored = timeline.snapshot()
+    timeline = Timeline(["x/0"], WINDOW, 0, to_the_last=to_the_last)
+    timeline.restore(stored)
+    released, _ = timeline.advance("x/0", Closed(40, 40, frame("x/0", [], 1), frame("x/0", [30], 1)))
+    assert [release.window_start for release in released] == [20, 30]
+    released, _ = timeline.ended("x/0", frame("x/0", [40], 1))
+    assert [release.window_start for release in released + timeline.end()] == [40]
+
+
 def test_sums_that_grow_again_are_handed_back_once_a_window():
     """Each time a partition falls silent it has more of the same window: that is told the first time."""
     timeline = Timeline("ab", WINDOW, LATENESS)
