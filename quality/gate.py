@@ -28,6 +28,8 @@ from schemas.exact import Reject
 FUTURE: Final = "time.future"
 """Code of an event time too far ahead of the arrival of its message."""
 
+_NO_REJECTS: Final = pl.DataFrame(schema=REJECT_SCHEMA)
+
 
 class Gate:
     """Gates batches of one registered contract; good rows have `columns` (in contract order), `_row` and `_content`."""
@@ -99,7 +101,7 @@ def _undecoded(raw: RawBatch, rejects: Sequence[Reject]) -> dict[str, Failures]:
 
 def _rejects(raw: RawBatch, reasons: Mapping[int, list[str]], details: Mapping[int, str]) -> pl.DataFrame:
     if not reasons:
-        return pl.DataFrame(schema=REJECT_SCHEMA)
+        return _NO_REJECTS
     rows = sorted(reasons)
     # Messages fail in few ways: a list column is made of each once, not row by row, which costs twenty times as much.
     different = list(dict.fromkeys(tuple(reasons[row]) for row in rows))

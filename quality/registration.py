@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -70,10 +71,14 @@ class Registered:
     columns: frozenset[str]
     """Columns that the compiled rules and the gate's rule on future event times read."""
 
+    @cached_property
+    def _verdicts(self) -> list[pl.Expr]:
+        return [rule.fails.alias(rule.code) for rule in self.rules]
+
     def masks(self, frame: pl.DataFrame) -> npt.NDArray[np.uint64]:
         """One bitmask per row of a frame that has `columns`: bit i is set where `rules[i]` fails."""
         masks = np.zeros(frame.height, dtype=np.uint64)
-        verdicts = frame.select(rule.fails.alias(rule.code) for rule in self.rules)
+        verdicts = frame.select(self._verdicts)
         for at, verdict in enumerate(verdicts.iter_columns()):
             if verdict.any():  # most rules fail nowhere in a batch
                 masks |= verdict.to_numpy().astype(np.uint64) << np.uint64(at)
