@@ -57,10 +57,9 @@ def _interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, note)
     try:
         yield
-    except Exception:
-        raise
     except BaseException as error:
-        if came:
+        # A panic is no Exception; what is one tells what was wrong.
+        if came and not isinstance(error, Exception):
             raise KeyboardInterrupt from error
         raise
     finally:
