@@ -179,6 +179,14 @@ def test_stock_may_rest_for_days_while_a_count_waits(hours):
     assert looks == [("first", 100_000, at), ("final", 100_000, at + DAY)]
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_time_passes_where_only_other_streams_have_rows(restart):
+    """The final look comes due, and proposes, in a call without a row of stock."""
+    rows = arrivals(moves=[OPENING], counts=[SHORT], items=[item()])
+    apart = play(rows, (len(starts_of(rows)),), restart=restart, until=2 * DAY)
+    assert [row["proposal"] for row in apart["adjustments"].iter_rows(named=True)] == [proposal_of()["proposal"]]
+
+
 @pytest.mark.parametrize("cuts", [(), (1, 2, 3, 4)])
 def test_a_unit_that_becomes_known_later_does_not_change_an_earlier_count(cuts):
     """A SKU that was counted before it ever moved is held to the count's unit until it moves, whatever the calls."""
