@@ -131,7 +131,8 @@ class Judge:
         if not self.tolerance.worth_pursuing(rest, item.unit_cost):
             return Verdict("ok", 1 - keyed, *parts, None, "which is worth less than is pursued")
         chance = 1 - erf(abs(rest) / self.noise.deviation(item.abc, look.book) / sqrt(2))
-        because = f"of which nothing explains {units(rest)}, beyond the tolerance of {units(tolerance)}"
+        share = "which nothing explains" if rest == look.difference else f"of which nothing explains {units(rest)}"
+        because = f"{share}, beyond the tolerance of {units(tolerance)}"
         return Verdict(name, (1 - keyed) * (1 - chance), *parts, None, because)
 
 
@@ -147,7 +148,8 @@ def _explained(look: Look, tolerance: int, by_moves: int, by_transfers: int, res
     low, high = look.reach
     if abs(by_moves) >= by_transfers:
         moves = look.before.moves + look.after.moves
-        because = f"which {moves} moves within minutes of the count may explain: count again"
+        named = "1 move" if moves == 1 else f"{moves} moves"
+        because = f"which {named} within minutes of the count may explain: count again"
         sure = _against_chance(look, tolerance, high - low)
         return Verdict("raced", sure, tolerance, by_moves, by_transfers, rest, None, because)
     because = f"which the {units(look.in_transit)} on their way here explain, where they have come and are not booked"

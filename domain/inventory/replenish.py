@@ -202,12 +202,17 @@ def _reason(bucket: str) -> pl.Expr:
     """A sentence with the numbers."""
     status, owed = pl.col("status"), pl.col("demand_mean") == 0
     covers = pl.format(
-        f"the reorder point {{}}, which covers a demand of {{}} (sd {{}}) over a lead time of {{}} {bucket}s (sd {{}}) "
-        "with {}, at {} % {} service",
+        "the reorder point {}, which covers a demand of {} (sd {}) over a lead time of {} (sd {}) with {}, "
+        "at {} % {} service",
         _units("reorder_point"),
-        *(_number(pl.col(name)) for name in ("covered_mean", "covered_sd", "lead_time_mean", "lead_time_sd")),
-        pl.when(pl.col("review") > 0)
-        .then(pl.format(f"a review every {{}} {bucket}s", _number(pl.col("review"))))
+        _number(pl.col("covered_mean")),
+        _number(pl.col("covered_sd")),
+        _span("lead_time_mean", bucket),
+        _number(pl.col("lead_time_sd")),
+        pl.when(pl.col("review") == 1)
+        .then(pl.lit(f"a review every {bucket}"))
+        .when(pl.col("review") > 0)
+        .then(pl.format("a review every {}", _span("review", bucket)))
         .otherwise(pl.lit("continuous review")),
         _number(pl.col("service_level") * 100),
         "service",
@@ -242,6 +247,12 @@ def _owed() -> pl.Expr:
 
 def _units(name: str) -> pl.Expr:
     return _number(pl.col(name) / MILLI)
+
+
+def _span(name: str, bucket: str) -> pl.Expr:
+    """So many buckets."""
+    one = pl.col(name) == 1
+    return pl.format("{} {}", _number(pl.col(name)), pl.when(one).then(pl.lit(bucket)).otherwise(pl.lit(f"{bucket}s")))
 
 
 def _number(value: pl.Expr) -> pl.Expr:

@@ -180,6 +180,8 @@ def test_a_loss_is_proposed_at_the_final_look():
     proposed = said.proposed.row(0, named=True)
     assert (proposed["quantity"], proposed["time_us"]) == (-37_000, final["looked_us"])
     assert said.proposed.height == 1
+    whole = _run([OPENING], [_count(60)]).proposed["reason"][0]
+    assert whole == "counted 60, booked 100: -40, which nothing explains, beyond the tolerance of 1"
 
 
 def test_what_was_made_good_meanwhile_is_not_proposed():

@@ -44,7 +44,7 @@ def test_an_order_up_to_s_with_its_reason():
     assert row["safety_stock"] == pytest.approx(25 - 12 - (2.5**2 + 9 - 3) / 6)
     assert row["reason"] == (
         "Position 12 is at or below the reorder point 25, which covers a demand of 14.04 (sd 6.24) over a lead time of "
-        "4 days (sd 1) with a review every 1 days, at 95 % cycle service. Order 16, up to 28."
+        "4 days (sd 1) with a review every day, at 95 % cycle service. Order 16, up to 28."
     )
 
 
@@ -156,6 +156,7 @@ def test_orders_that_come_at_once_cover_the_review_only():
     assert monthly["order_quantity"] == 90_000
     assert 90_000 < monthly["reorder_point"] < 120_000
     assert "with continuous review" in _row(review=0.0)["reason"]
+    assert "a lead time of 1 day (sd 1) with a review every 2 days" in _row(review=2.0, lead_time_mean=1.0)["reason"]
 
 
 def test_more_spread_and_more_service_need_more_stock():
