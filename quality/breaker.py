@@ -111,8 +111,9 @@ class Breaker:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up a snapshot."""
+        """Take up a snapshot. A block that is full already, as the rule has shorter ones now, begins anew."""
         self.open_on = state["open_on"]
-        self._rows = state["rows"]
-        self._failures = dict(state["failures"])
         self._usual = dict(state["usual"])
+        if state["rows"] < self.rule.block_rows:
+            self._rows = state["rows"]
+            self._failures = dict(state["failures"])
