@@ -25,8 +25,10 @@ class Ledger:
     def __init__(self, file: TextIO) -> None:
         self._file = file
         file.seek(0)
-        # A line that a full disk cut short is no replay.
-        lines = (line.split() for line in file if line.endswith("\n"))
+        # A line that a full disk cut short is no replay, and the next one must not go on in it.
+        whole = file.read().rpartition("\n")[0]
+        file.truncate(len(whole) + 1 if whole else 0)
+        lines = (line.split() for line in whole.splitlines())
         self._attempts = {digest: int(attempts) for digest, attempts in lines}
 
     def waits(self, raw: bytes, attempts: int) -> bool:
