@@ -122,7 +122,7 @@ def read_findings(path: Path, start: int) -> tuple[list[Finding], int]:
     for line in data[:end].splitlines():
         try:
             findings.append(msgspec.json.decode(line, type=Finding))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             _log.warning("a line is not a finding", file=str(path), error=str(error))
     return findings, start + end
 

@@ -56,6 +56,8 @@ def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert read_findings(path, position)[0] == [finding(HOUR_US)]
     path.write_bytes(b"no finding\n")
     assert read_findings(path, position) == ([], 11)
+    path.write_bytes(b'{"id":"not \xff UTF-8"}\n')
+    assert read_findings(path, 0) == ([], path.stat().st_size)
 
 
 def test_findings_become_rows_of_the_signal_output() -> None:
