@@ -115,7 +115,8 @@ class Watched(FixedPartitionedSource[RawBatch, S]):
             return
         self._next = now + _EVERY_S
         with suppress(OSError, KeyError, pl.exceptions.PolarsError):
-            reached = [self._measure(name, part.position) for name, part in self._parts.items()]
+            # A copy: other workers may still be building theirs.
+            reached = [self._measure(name, part.position) for name, part in [*self._parts.items()]]
             self._told(self._name, sum(read for read, _ in reached), sum(total for _, total in reached), self._unit)
 
 

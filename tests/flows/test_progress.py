@@ -7,7 +7,7 @@ import pytest
 
 from flows.progress import Extent, Watched
 from flows.run import run
-from flows.sources.files import FileSource, FileSourceOptions
+from flows.sources.files import FileSource, FileSourceOptions, Position
 from flows.valve import Valves
 
 from .warehouse import SOURCE, settings_of, small_day, tables
@@ -44,6 +44,24 @@ def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
         watched.build_part("in", "files", (name, 0, 1, ()))
         watched.tell()
     assert heard == []
+
+
+def test_partitions_may_be_built_while_others_are_read(tmp_path):
+    """A worker that reads already asks all partitions where they are, while another is still building its own."""
+    (tmp_path / "a").write_bytes(b"1\n")
+    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, arrival_us=0), Valves(1.0))
+    heard: list[tuple[str, int, int, str]] = []
+    later = iter(("1", "2"))
+
+    def measure(_: str, position: Position) -> tuple[int, int]:
+        for part in later:
+            watched.build_part("in", part, ("a", 1, 1, ()))
+        return position[1], 2
+
+    watched = Watched("s", source, measure, "bytes", lambda *told: heard.append(told))
+    watched.build_part("in", "0", ("a", 2, 1, ()))
+    watched.tell()
+    assert heard == [("s", 2, 2, "bytes")]
 
 
 @pytest.mark.slow
