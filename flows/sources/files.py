@@ -95,12 +95,15 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             return self._wait()
         while name := self._current():
             batch = self._read(name)
+            following = None if batch is not None else self._following()
+            if following is not None:
+                # Once more: what was appended before the next file was there came after the first look, maybe.
+                batch = self._read(name)
             if batch is not None:
                 self._last_data = time.monotonic()
                 self._next_awake = None
                 self._heard_of = True
                 return [batch]
-            following = self._following()
             if following is None:
                 break
             self._finish(name, following)
@@ -151,10 +154,23 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
 
     def _names(self) -> list[str]:
         path = self._options.path
-        if not path.is_dir():
-            return [path.name]
-        with os.scandir(path) as entries:
-            return sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file())
+        names = [path.name]
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file())
+        self._demand_text(names)
+        return names
+
+    def _demand_text(self, names: list[str]) -> None:
+        """A name is told with every row, and rows are UTF-8."""
+        try:
+            "/".join(names).encode()
+        except UnicodeEncodeError as error:
+            wrong = next(name for name in names if name != name.encode(errors="replace").decode())
+            raise SourceError(
+                f"source {self._options.name!r}: a file is named {wrong!a}, which is not UTF-8",
+                fix="give it another name, or take it out of the folder",
+            ) from error
 
     def _current(self) -> str | None:
         if self._file:
@@ -242,12 +258,17 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def _whole_lines(self, file: BinaryIO, path: Path) -> bytes:
         data = file.read(_CHUNK)
         end = data.rfind(b"\n") + 1
+        done = not self._options.follow
         while end == 0:
             more = file.read(_CHUNK)
             if not more:
-                # The last line has no newline: while it may still grow, its writer is not done with it.
-                growing = self._options.follow and self._following() is None
-                return b"" if growing else data
+                if done:
+                    return data
+                # The last line has no newline: its writer is not done with it before there is a next file.
+                if self._following() is None:
+                    return b""
+                done = True
+                continue
             end = more.rfind(b"\n") + 1
             end = len(data) + end if end else 0
             data += more

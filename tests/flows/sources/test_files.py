@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,30 @@ def test_folder_that_grows_is_followed(tmp_path):
     assert messages(part) == []
     (tmp_path / "b.jsonl").write_bytes(b"4\n")
     assert rows(part) == [("a.jsonl", 2, b"3"), ("b.jsonl", 0, b"4")]
+
+
+@pytest.mark.parametrize(("first", "follow"), [(b"1\n", True), (b"1\n", False), (b"1", True)])
+def test_a_file_is_read_to_its_end_before_the_next_one(tmp_path, monkeypatch, first, follow):
+    """Its writer appends the last line and begins the next file just after the reader has found nothing more."""
+    a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    a.write_bytes(first)
+    look = FilePartition._following
+
+    def write_and_look(part: FilePartition) -> str | None:
+        if not b.exists():
+            a.write_bytes(b"1\n2\n")
+            b.write_bytes(b"3\n")
+        return look(part)
+
+    monkeypatch.setattr(FilePartition, "_following", write_and_look)
+    assert messages(partition(tmp_path, follow=follow)) == [b"1", b"2", b"3"]
+
+
+def test_a_file_whose_name_is_no_text_stops_the_flow(tmp_path):
+    """Rows could not tell where they come from; the error says so with the name as Python writes it."""
+    Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.jsonl")).write_bytes(b"1\n")
+    with pytest.raises(SourceError, match=r"'caf\\udce9.jsonl', which is not UTF-8"):
+        messages(partition(tmp_path))
 
 
 def test_file_is_read_whenever_it_turns_up_and_only_once(tmp_path):
