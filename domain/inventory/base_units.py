@@ -12,6 +12,7 @@ from domain.inventory.units import BASE, MILLI, UNITS
 
 _PER: Final = {name: MILLI // gcd(unit.milli, MILLI) for name, unit in UNITS.items()}
 _TIMES: Final = {name: unit.milli // gcd(unit.milli, MILLI) for name, unit in UNITS.items()}
+_WORTH: Final = {name: unit.milli / MILLI for name, unit in UNITS.items()}
 BASES: Final = {name: BASE[unit.dimension] for name, unit in UNITS.items()}
 """Base unit by unit."""
 
@@ -31,3 +32,12 @@ def in_base(quantity: pl.Series, uom: pl.Series) -> tuple[pl.Series, pl.Series]:
     fits = (quantity % per == 0) & (whole.abs() <= LIMIT // times)
     found = pl.select(pl.when(fits).then(whole * times)).to_series()
     return found.alias(quantity.name), uom.replace_strict(BASES, return_dtype=pl.String)
+
+
+def cost_in_base(cost: pl.Series, uom: pl.Series) -> pl.Series:
+    """Cost of one base unit, of costs of one `uom`.
+
+    >>> cost_in_base(pl.Series("unit_cost", [36.0, 8.0]), pl.Series(["dozen", "kg"])).to_list()
+    [3.0, 0.008]
+    """
+    return cost / uom.replace_strict(_WORTH, return_dtype=pl.Float64)

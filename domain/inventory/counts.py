@@ -35,7 +35,7 @@ ITEM_SCHEMA: Final[Schema] = {
     "pack": pl.Int64,
     "time_us": pl.Int64,
 }
-"""What is known of items from `time_us` on; abc, unit_cost and pack (thousandths too) may be null."""
+"""What is known of items from `time_us` on, per base unit; abc, unit_cost and pack (thousandths) may be null."""
 
 RECONCILIATION_SCHEMA: Final[Schema] = {
     "event_id": pl.String,

@@ -1,4 +1,4 @@
-"""Rows of merged streams as the core takes them: times in microseconds, quantities in thousandths."""
+"""Rows of merged streams as the core takes them: microseconds, thousandths, items per base unit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from domain.inventory.base_units import in_base
+from domain.inventory.base_units import cost_in_base, in_base
 from domain.inventory.counts import COUNT as COUNTED
 from domain.inventory.counts import ITEM_SCHEMA, STATEMENT
 from domain.inventory.stockroom import STATED_SCHEMA, WINDOWED_DECISION_SCHEMA, Arrivals
@@ -85,7 +85,7 @@ def _statements(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _items(rows: pl.DataFrame) -> pl.DataFrame:
     pack, _ = in_base(to_milli(rows["pack"]), rows["uom"])
-    return rows.with_columns(pack.alias("pack"), *_PLACE)
+    return rows.with_columns(pack.alias("pack"), cost_in_base(rows["unit_cost"], rows["uom"]), *_PLACE)
 
 
 def _decisions(rows: pl.DataFrame) -> pl.DataFrame:

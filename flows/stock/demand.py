@@ -15,7 +15,7 @@ from domain.demand.book import Closed, DemandBook
 from domain.demand.model import DemandModel
 from domain.demand.plans import FORECASTS, PROMOTIONS
 from domain.demand.rows import ROWS
-from domain.inventory.base_units import BASES, in_base
+from domain.inventory.base_units import BASES, cost_in_base, in_base
 from domain.inventory.codes import LIMIT
 from domain.inventory.units import UNITS, to_milli
 from domain.streaming.frames import from_bytes, to_bytes
@@ -89,10 +89,8 @@ def _time(rows: pl.DataFrame) -> pl.Series:
 def _items(rows: pl.DataFrame) -> pl.DataFrame:
     quantities = [in_base(to_milli(rows[name]), rows["uom"])[0] for name in ("pack", "minimum_order")]
     _, base = in_base(to_milli(rows["pack"]), rows["uom"])
-    # A cost is of one unit of the item; reviews and rules count in base units.
-    per_unit, _ = in_base(pl.Series([1_000] * rows.height, dtype=pl.Int64), rows["uom"])
-    cost = rows["unit_cost"] / (per_unit / 1_000)
-    made = rows.with_columns(_time(rows), *quantities, cost.alias("unit_cost"), base.alias("uom"))
+    cost = cost_in_base(rows["unit_cost"], rows["uom"])
+    made = rows.with_columns(_time(rows), *quantities, cost, base.alias("uom"))
     return made.select(_ITEMS.keys())
 
 
