@@ -45,7 +45,7 @@ _CARRIED: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     RAW: pl.Binary,
     CONTENT: pl.UInt64,
 }
-_STATE_VERSION = 4
+_STATE_VERSION = 5
 _PROBE = pl.Series(["takt", "", "robot-1/7"])
 
 
@@ -100,6 +100,9 @@ class PartitionLogic:
         self._windows = Windows(stream.bounds, aggregation, stream.row_schema)
         self._recent = RecentIds(stream.dedupe_us)
         self._running_max = BEGINNING
+        self._settled = self._forgotten = BEGINNING
+        """Up to where rows were late, and ids too old to be known, before the last start: other bounds bring no closed
+        window back, and no forgotten id."""
 
     @property
     def contract(self) -> str:
@@ -122,20 +125,22 @@ class PartitionLogic:
         times = good[TIME].to_physical().to_numpy()
         before, self._running_max = running_max(times, self._running_max)
         ids = self._identities(good)
-        verdict = self._verdicts(batch, ids, times, before)
-        late = (times < before - self._stream.bounds.reach_us) & (verdict == NEW)
+        oldest = _at_least(before - self._stream.dedupe_us, self._forgotten)
+        due = _at_least(before - self._stream.bounds.reach_us, self._settled)
+        verdict = self._verdicts(batch, ids, times, before, oldest)
+        late = (times < due) & (verdict == NEW)
         accepted = (verdict == NEW) & ~late
         rows = good.select(*self._stream.columns).with_columns(ids.alias(IDENTITY))
         booked = np.zeros_like(late)
         if self._stream.books:
-            booked = late & (times >= before - self._stream.dedupe_us)
+            booked = late & (times >= oldest)
             accepted |= booked
         if self._stream.carries:
             rows = self._carried(batch, rows, np.where(booked, before, times))
         closed = self._add(rows, times, before, accepted)
         outputs = [(ACCOUNTING.name, self._account(batch, verdict, late))]
         if late.any():
-            behind = (before - self._stream.bounds.reach_us - times)[late]
+            behind = (due - times)[late]
             outputs.append((LATE.name, self._late(batch, np.flatnonzero(late), behind, booked[late])))
         conflicts = np.flatnonzero(verdict == CONFLICT)
         if batch.rejects.height or len(conflicts):
@@ -165,10 +170,10 @@ class PartitionLogic:
         return good[keys[0]].hash() if len(keys) == 1 else good.select(keys).hash_rows()
 
     def _verdicts(
-        self, batch: GatedBatch, ids: pl.Series, times: Int64, before: Int64
+        self, batch: GatedBatch, ids: pl.Series, times: Int64, before: Int64, oldest: Int64
     ) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
         payloads = batch.good[CONTENT].to_numpy()
-        reachable = times >= before - self._stream.dedupe_us
+        reachable = times >= oldest
         if reachable.all():
             return self._recent.judge(ids.to_numpy(), payloads, times, before)
         verdict = np.full(len(times), NEW, dtype=np.uint8)
@@ -285,6 +290,8 @@ class PartitionLogic:
             "version": _STATE_VERSION,
             "hash_probe": _PROBE.hash().to_list(),
             "running_max": self._running_max,
+            "settled": max(self._settled, self._running_max - self._stream.bounds.reach_us),
+            "forgotten": max(self._forgotten, self._running_max - self._stream.dedupe_us),
             "recent": self._recent.snapshot(self._running_max),
             "windows": self._windows.snapshot(),
         }
@@ -302,5 +309,11 @@ class PartitionLogic:
                 fix="resume with the Polars version of the lock file that the run began with, or start a new run",
             )
         self._running_max = state["running_max"]
+        self._settled, self._forgotten = state["settled"], state["forgotten"]
         self._recent.restore(state["recent"])
         self._windows.restore(state["windows"])
+
+
+def _at_least(bound: Int64, least: int) -> Int64:
+    """A bound that rises from row to row, and what it is never below."""
+    return bound if len(bound) == 0 or bound[0] >= least else np.maximum(bound, least)

@@ -122,6 +122,7 @@ class Windows:
 
     def _fold(self, horizon: int) -> None:
         rows = self._take()
+        horizon = max(horizon, self._settled)  # wider bounds since the last start do not unfold anything
         self._settled = horizon
         self._log.forget(horizon)
         settled = rows[TIME].to_physical() < horizon

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.streaming import windows
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, VALID, PartitionLogic, Stream
 from domain.streaming.watermark import TimeBounds
@@ -63,14 +64,14 @@ class CountAndSum:
         self._rows = from_bytes(state["rows"])
 
 
-def logic(lateness: int, *, books: bool = False) -> PartitionLogic:
+def logic(lateness: int, *, books: bool = False, dedupe: int = 100) -> PartitionLogic:
     stream = Stream(
         contract="toy@1",
         suite_hash="s",
         id_columns=("event_id",),
         columns={"key": pl.String, "event_time": TIME, "value": pl.Int64},
         bounds=TimeBounds(WINDOW, DISORDER, lateness),
-        dedupe_us=100,
+        dedupe_us=dedupe,
         carries=books,
         books=books,
     )
@@ -292,3 +293,32 @@ def test_booked_rows_take_their_place_at_the_newest_time_before_them(specs, cuts
     assert {name: accounting[name].sum() for name in oracle.counts} == oracle.counts
     late = [row for name, f in outputs if name == "late" for row in f.filter("booked")["raw"]]
     assert sorted(late) == sorted(row.raw for _, row in oracle.booked)
+
+
+@pytest.mark.parametrize("lateness", [[12, 300, 300, 12], [300, 12, 0, 300]])
+def test_other_lateness_from_a_restart_on_brings_no_window_back(lateness, monkeypatch):
+    """Wider or narrower: what is too late stays so, windows are final once, and have every good row once."""
+    monkeypatch.setattr(windows, "_FOLD_ROWS", 20)
+    rows = [Row(f"e{time}", "k", time, 1, bad=False) for time in range(1000, 1400)]
+    for at in (100, 200, 300):
+        rows.insert(at, Row(f"old{at}", "k", 1001, 1, bad=False))
+    subject, outcomes = logic(lateness[0], dedupe=400), []
+    for number, at in enumerate(range(0, len(rows), 100)):
+        outcomes.append(subject.on_batch(batch(rows[at : at + 100], at)))
+        state, subject = subject.snapshot(), logic(lateness[min(number + 1, 3)], dedupe=400)
+        subject.restore(state)
+    good = sum(f["good"].sum() for one in outcomes for name, f in one.outputs if name == "accounting")
+    told = results([*(closed.final for one in outcomes for closed in one.closed), subject.on_end()])
+    assert sum(count for window in told.values() for count, _ in window.values()) == good
+    assert sum(f["late"].sum() for one in outcomes for name, f in one.outputs if name == "accounting") >= 1
+
+
+def test_a_longer_memory_from_a_restart_on_books_nothing_twice():
+    """An id that was forgotten before is too old to be booked, whatever is remembered from now on."""
+    repeated, newest = Row("a", "k", 1000, 1, bad=False), Row("b", "k", 1200, 1, bad=False)
+    before = logic(0, books=True)
+    before.on_batch(batch([repeated, newest], 0))
+    after = logic(0, books=True, dedupe=1000)
+    after.restore(before.snapshot())
+    outcome = after.on_batch(batch([repeated], 2))
+    assert [f["booked"].to_list() for name, f in outcome.outputs if name == "late"] == [[False]]
