@@ -18,7 +18,11 @@ _ENTITY = "entity"
 
 
 def to_file(batches: Iterable[list[bytes]], path: Path, told: Callable[[int], None]) -> int:
-    """Write messages as lines; the file appears under its name only when it is complete. How many there were."""
+    """Write messages as lines; the file appears under its name only when it is complete. How many there were.
+
+    A line break between the values of a message becomes a blank. Raises SinkError where one is in a message that is
+    no JSON, or the file cannot be written.
+    """
     if path.is_dir():
         raise SinkError(f"{path} is a folder", fix="give the path of a file in it")
     draft = path.with_name(f".{path.name}.part")
@@ -26,7 +30,7 @@ def to_file(batches: Iterable[list[bytes]], path: Path, told: Callable[[int], No
     try:
         with draft.open("wb") as file:
             for batch in batches:
-                file.write(b"\n".join(batch) + b"\n")
+                file.writelines(_line(message) for message in batch)
                 count += len(batch)
                 told(count)
         draft.rename(path)
@@ -38,6 +42,19 @@ def to_file(batches: Iterable[list[bytes]], path: Path, told: Callable[[int], No
         with suppress(OSError):
             draft.unlink()
     return count
+
+
+def _line(message: bytes) -> bytes:
+    if b"\n" in message:
+        try:
+            msgspec.json.decode(message, type=msgspec.Raw)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise SinkError(
+                f"a message has a line break and is no JSON, so it cannot be a line of a file: {message[:80]!r}",
+                fix="choose others with --reason, or give them to the topic, without --to",
+            ) from error
+        message = message.replace(b"\n", b" ")
+    return message + b"\n"
 
 
 def to_topic(
