@@ -38,8 +38,8 @@ from sinks.lake.rows import check_frame, join_epoch
 from sinks.lake.tables import HIDDEN, ensure_schema
 from sinks.lake.transaction import Transactions
 
-EPOCH_FILE = ".epoch-{part}.parquet"
-"""File in the lake's folder through which DuckDB takes an epoch's rows."""
+EPOCH_FILE = ".epoch-{writer}.parquet"
+"""File in the lake's folder through which DuckDB takes an epoch's rows; each writer has its own."""
 
 SESSION: Config = MappingProxyType({"threads": 1, "memory_limit": "192MB"})
 """DuckDB in the flow's process. One thread: two made commits slower and compaction take 270 MB more."""
@@ -244,7 +244,7 @@ class LakeWriter:
         hidden = ", ".join(identifier(c.name) for c in HIDDEN)
         # Through a file and not from memory: a registered frame makes DuckDB import pyarrow and that pandas, which
         # costs half a second and 50 MB, far more than rows as few as these cost to write twice.
-        path = self._location.folder / EPOCH_FILE.format(part=self._key[2])
+        path = self._location.folder / EPOCH_FILE.format(writer=self._lock.name)
         try:
             for name, frame in epoch.items():
                 columns = ", ".join(identifier(c) for c in frame.columns)

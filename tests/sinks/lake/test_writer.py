@@ -6,6 +6,8 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -72,6 +74,29 @@ def test_empty_epoch_commits_nothing(location: LakeLocation) -> None:
     assert writer.commit() == 1
     writer.close()
     assert read(location, "SELECT seq, rows FROM meta.commits").rows() == [(1, 1)]
+
+
+def test_each_flow_writes_its_rows_out_by_itself(location: LakeLocation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two flows that share a lake may do so at the same moment, so neither finds the other's file under its name."""
+    paths: list[Path] = []
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", _noting(paths))
+    for flow in ("one", "other"):
+        writer = LakeWriter(location, "run-1", flow, "lake-0")
+        writer.resume(None)
+        writer.append("signal", rows_of("signal", 1))
+        writer.commit()
+        writer.close()
+    assert len({*paths}) == len(paths) == 2
+
+
+def _noting(paths: list[Path]) -> Callable[..., None]:
+    write = pl.DataFrame.write_parquet
+
+    def noted(frame: pl.DataFrame, path: Path, **options: Any) -> None:
+        paths.append(path)
+        write(frame, path, **options)
+
+    return noted
 
 
 @pytest.mark.slow
