@@ -75,10 +75,11 @@ def ids_out(connection: KafkaConnection, writer: str, spans: Mapping[Place, tupl
         while open_ends:
             for message in consumer.consume(_BATCH, _POLL_S):
                 _take(message, writer, found, open_ends)
+                limit = time.monotonic() + _PATIENCE_S
             link.check()
             if time.monotonic() > limit:
                 raise SinkError(
-                    f"scan of what is out did not reach the ends {open_ends} in {_PATIENCE_S:.0f} s",
+                    f"scan of what is out got nothing for {_PATIENCE_S:.0f} s and is not at the ends {open_ends}",
                     fix="another producer holds a transaction open on these topics: end it "
                     "(kafka-transactions.sh find-hanging), then start the flow again",
                 )
