@@ -33,7 +33,9 @@ _COUNTS = {
     looks.TOO_OLD: "the moment of the count is more than twelve hours before the end of the window it came in",
 }
 
-_SALES = {DIMENSION: "the unit is of another dimension than the SKU was first sold, or its item was told, in"}
+_SALES = {
+    DIMENSION: "the unit of a sale or forecast is of another dimension than the SKU was first sold, or its item is, in"
+}
 
 _REFUSED_LATER = """
 Messages of the streams of demand and stock that pass the gate can still be refused by what they are about. They have

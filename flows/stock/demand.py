@@ -1,7 +1,7 @@
 """The demand side of merged streams: sales, promotions and forecasts in, estimates of closed buckets out.
 
 Amounts are rounded to thousandths of the base unit. A SKU keeps the dimension of its item, or else of its first sale;
-sales in units of another one are refused.
+sales and forecasts in units of another one are refused.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from domain.streaming.partition import IDENTITY, OFFSET, PARTITION
 from domain.streaming.windows import TIME
 from flows.carried import ORIGIN, SOURCE
 from flows.settings import Stock
-from flows.stock.streams import FORECAST, ITEM, PROMOTION, SALES, STREAMS
+from flows.stock.streams import AMOUNTS, FORECAST, ITEM, PROMOTION, STREAMS
 
 DIMENSION: Final = "demand.dimension"
-"""Code of a sale in units of another dimension than its SKU has."""
+"""Code of a sale, or a forecast, in units of another dimension than its SKU has."""
 
 _REFUSED: Final = {SOURCE: pl.String, PARTITION: pl.String, OFFSET: pl.Int64, "code": pl.String}
 _ITEMS: Final = {name: dtype for name, dtype in STREAMS[ITEM].items() if name != TIME} | dict.fromkeys(
@@ -46,26 +46,32 @@ class DemandSide:
         """The newest row of each SKU, quantities in thousandths of the base unit."""
 
     def take(self, rows: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-        """Take in rows of whole windows, by kind, later than those before; sales that are refused, with a code."""
+        """Take in rows of whole windows, by kind, later than those before; what of them is refused, with a code."""
         known = pl.concat([self.items, _items(rows[ITEM])]) if ITEM in rows else self.items
         if PROMOTION in rows:
             self._book.promote(_promotions(rows[PROMOTION]))
-        if FORECAST in rows:
-            self._book.forecast(_forecasts(rows[FORECAST]))
         refused = pl.DataFrame(schema=_REFUSED)
-        if sales := [rows[kind] for kind in SALES if kind in rows]:
-            refused = self._sell(pl.concat(sales, how="diagonal").sort(TIME, IDENTITY), known)
+        if amounts := [_alike(rows[kind], foreseen=kind == FORECAST) for kind in AMOUNTS if kind in rows]:
+            refused = self._hear(pl.concat(amounts, how="diagonal").sort(TIME, IDENTITY), known)
         self.items = known.unique("sku", keep="last", maintain_order=True)
         return refused
 
-    def _sell(self, sales: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-        made = _sales(sales, items)
-        own, held = made["own"], made["uom"]
-        firsts = zip(made["sku"], own, held, strict=True)
-        units = [self._units.setdefault(sku, unit) if base is None else base for sku, unit, base in firsts]
-        fits = own == pl.Series(units, dtype=pl.String)
-        self._book.add(made.filter(fits).select(ROWS.keys()))
+    def _hear(self, amounts: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+        made = _in_base(amounts, items)
+        held = made["uom"]
+        if held.null_count():
+            each = made.select("sku", "own", "uom", "foreseen").iter_rows()
+            units = [item or self._unit(sku, own, foreseen=foreseen) for sku, own, item, foreseen in each]
+            held = pl.Series(units, dtype=pl.String)
+        fits = made["own"] == held
+        fitting = made.filter(fits)
+        self._book.add(fitting.filter(~pl.col("foreseen")).select(ROWS.keys()))
+        self._book.forecast(fitting.filter("foreseen").select(FORECASTS.keys()))
         return made.filter(~fits).select(*ORIGIN, code=pl.lit(DIMENSION))
+
+    def _unit(self, sku: str, own: str, *, foreseen: bool) -> str:
+        """The unit that a SKU without an item is held to; what an outsider expects binds nobody."""
+        return self._units.get(sku, own) if foreseen else self._units.setdefault(sku, own)
 
     def advance(self, until_us: int) -> Closed:
         """Estimates of the buckets that have ended by then."""
@@ -99,13 +105,15 @@ def _promotions(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(_time(rows), **times).select(PROMOTIONS.keys())
 
 
-def _forecasts(rows: pl.DataFrame) -> pl.DataFrame:
-    made = rows.with_columns(_time(rows), _amount().alias("quantity"), pl.col("bucket_start").to_physical())
-    return made.select(FORECASTS.keys())
+def _alike(rows: pl.DataFrame, *, foreseen: bool) -> pl.DataFrame:
+    """Sales, or forecasts, with the columns of both."""
+    other = {"in_stock": pl.lit(True), "promotion": pl.lit(None, pl.String)} if foreseen else {}  # noqa: FBT003
+    bucket = pl.col("bucket_start").to_physical() if foreseen else pl.lit(None, pl.Int64)
+    return rows.with_columns(bucket.alias("bucket_start"), foreseen=pl.lit(foreseen), **other)
 
 
-def _sales(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """ROWS, in order of time, with the base unit of each row (`own`) and of the item as then known (`uom`)."""
+def _in_base(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    """ROWS or FORECASTS, with the base unit of each row (`own`) and of the item as then known (`uom`)."""
     made = rows.select(
         "site",
         "sku",
@@ -114,6 +122,8 @@ def _sales(rows: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         _time(rows),
         _amount().alias("quantity"),
         pl.col("uom").replace_strict(BASES, return_dtype=pl.String).alias("own"),
+        "bucket_start",
+        "foreseen",
         (~pl.col("in_stock")).alias("censored"),
         pl.col("promotion").is_not_null().alias("promoted"),
     )

@@ -105,7 +105,7 @@ class StockEstimator:
         within = pl.col(WINDOW_START).is_between(starts[0], until, closed="left")
         part = {kind: some for kind, frame in rows.items() if (some := frame.filter(within)).height}
         told = self._closed(starts[0])
-        unsold = self._demand.take(part)
+        unfit = self._demand.take(part)
         came = arrivals(part)
         about_orders = self._orders.known(came.decisions["proposal"])
         decisions = came.decisions.filter(about_orders)
@@ -114,7 +114,7 @@ class StockEstimator:
         fates, refused = self._orders.advance(decisions, papers, until)
         findings.refused_decisions.append(refused)
         told += [*self._booked(findings, until), *found(findings), *ordered(fates)]
-        told += refused_rows(part, findings, unsold, self._streams)
+        told += refused_rows(part, findings, unfit, self._streams)
         return [*told, *self._closed(until)]
 
     def _closed(self, until_us: int) -> list[Rows]:

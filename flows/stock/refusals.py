@@ -17,16 +17,16 @@ from domain.inventory.tables import KEY
 from domain.streaming.partition import IDENTITY, Stream
 from flows.carried import ORIGIN, refused
 from flows.estimators import Rows
-from flows.stock.streams import CONTROL, COUNT, MOVE, SALES, SNAPSHOT
+from flows.stock.streams import AMOUNTS, CONTROL, COUNT, MOVE, SNAPSHOT
 from flows.stock.tables import joined
 
 _COUNTED: Final = ("event_id", *KEY, "time_us")
 
 
 def refused_rows(
-    rows: Mapping[str, pl.DataFrame], findings: Findings, unsold: pl.DataFrame, streams: Mapping[str, Stream]
+    rows: Mapping[str, pl.DataFrame], findings: Findings, unfit: pl.DataFrame, streams: Mapping[str, Stream]
 ) -> list[Rows]:
-    """Outputs for all rows of a call, by kind, that were refused; `unsold` are the sales among them, with a code."""
+    """Outputs for all rows of a call, by kind, that were refused; `unfit`, sales and forecasts of them, has a code."""
     moves, counts = joined(findings.refused_moves), joined(findings.refused_counts)
     decisions = joined(findings.refused_decisions)
     codes: list[tuple[str, pl.DataFrame | None, Sequence[str]]] = [
@@ -34,7 +34,7 @@ def refused_rows(
         (SNAPSHOT, _of_kind(counts, STATEMENT), _COUNTED),
         (COUNT, _of_kind(counts, COUNTED), _COUNTED),
         (CONTROL, decisions, ["event_id", "proposal", "time_us"]),
-        *((kind, unsold, ORIGIN) for kind in SALES),
+        *((kind, unfit, ORIGIN) for kind in AMOUNTS),
     ]
     return [
         output

@@ -22,6 +22,9 @@ SETPOINT: Final = "setpoint"
 SALES: Final = (ORDER_LINE, POINT_OF_SALE)
 """Kinds that tell of demand."""
 
+AMOUNTS: Final = (*SALES, FORECAST)
+"""Kinds whose quantities are held to the unit of their SKU."""
+
 _TIME: Final[pl.DataType] = pl.Datetime("us", "UTC")
 
 

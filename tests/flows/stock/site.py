@@ -224,5 +224,8 @@ def _strange(made: Site) -> None:
     sale = {"site": "north", "sku": "bolt", "quantity": 1.0, "uom": "each", "in_stock": True, "promotion": None}
     made.tell("demand.line", sale | {"event_id": "sale-of-both", "priority": 1}, noon)
     made.refused("pos.sale", "demand.dimension", sale | {"event_id": "sale-of-both", "uom": "kg"}, noon)
+    foreseen = {"event_id": "bad-forecast", "author": "erp", "site": "north", "sku": "bolt", "quantity": 1.0}
+    foreseen |= {"uom": "kg", "bucket_start": text(2 * DAY_S)}
+    made.refused("forecast", "demand.dimension", foreseen, noon)
     control = {"event_id": "bad-decision", "proposal": "nothing", "decision": "accepted", "by": "jo"}
     made.refused("control", "proposal.unknown", control, noon)
