@@ -111,8 +111,11 @@ def _subjects(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
 
 def _names(column: pl.Series) -> list[str]:
     """Values as parts of a subject; those of a column that has subjects are some already."""
-    names = map(str, column.to_list())
-    return [*names] if column.name == "subject" else [*map(subject, names)]
+    values = column.to_list()
+    if column.name == "subject":
+        return [*map(str, values)]
+    known = {value: subject(str(value)) for value in {*values}}  # rows share sites and kinds
+    return [*map(known.__getitem__, values)]
 
 
 def _cut(values: dict[str, list[Any]], byte_columns: Sequence[str]) -> dict[int, list[str]]:
