@@ -40,7 +40,8 @@ class RawBatch:
 
     `offsets` and `arrival_us` are int64 arrays as long as `messages`; offsets rise strictly and may have gaps
     (a compacted topic, transaction markers). `arrival_us` is when the message reached the log, in microseconds
-    since the Unix epoch: the Kafka record timestamp, or for files the moment of the first start of the run.
+    since the Unix epoch: the Kafka record timestamp, or for files when the file was last written to, but not before
+    the first start of the run.
     """
 
     source: str

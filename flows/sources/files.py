@@ -5,6 +5,8 @@ the partition is file name, then line. A folder may grow: with `follow`, a line 
 its newline is there. A file is read once, to its end, wherever its name sorts: one that turns up when later
 names have been read comes next. What is appended to a file behind which reading has gone on is not read.
 A byte order mark at the beginning of a file is no part of its first line.
+
+Rows arrive when their file was last written to, as it stands when they are read, but not before the run began.
 """
 
 from __future__ import annotations
@@ -44,12 +46,12 @@ Position = tuple[str, int, int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class FileSourceOptions:
-    """Which files, for which source, and the arrival time that their rows are given."""
+    """Which files, for which source, and when the run began, before which no row arrives."""
 
     name: str
     path: Path
     follow: bool
-    arrival_us: int
+    begun_us: int
 
 
 class FileSource(FixedPartitionedSource[RawBatch, Position]):
@@ -113,7 +115,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             return self._wait()
         self._next_awake = datetime.now(UTC) + _WAIT
         self._last_data = time.monotonic()
-        return [self._batch(self._file, Messages.of([]), 0)]
+        return [self._batch(self._file, Messages.of([]))]
 
     def _stop(self) -> list[RawBatch]:
         """The breaker is open on a bounded input: end it, once everything read is told."""
@@ -132,7 +134,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             raise StopIteration
         # Whoever merges streams waits for every partition of which it has not heard that it ended.
         self._heard_of = True
-        return [self._batch(self._file, Messages.of([]), 0)]
+        return [self._batch(self._file, Messages.of([]))]
 
     def _wait(self) -> list[RawBatch]:
         self._next_awake = datetime.now(UTC) + _WAIT
@@ -210,7 +212,8 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             if len(messages) == 0:
                 self._demand_whole(path)
                 return None
-        batch = self._batch(name, messages, self._line)
+            written_us = path.stat().st_mtime_ns // 1000
+        batch = self._batch(name, messages, self._line, written_us)
         self._line += len(messages)
         return batch
 
@@ -282,12 +285,12 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def _parquet(self, path: Path) -> Messages:
         return Messages.of(as_json(pl.scan_parquet(path).slice(self._line, _PARQUET_ROWS).collect()))
 
-    def _batch(self, file: str, messages: Messages, first: int) -> RawBatch:
+    def _batch(self, file: str, messages: Messages, first: int = 0, written_us: int = 0) -> RawBatch:
         n = len(messages)
         return RawBatch(
             source=self._options.name,
             partition=file,
             messages=messages,
             offsets=np.arange(first, first + n, dtype=np.int64),
-            arrival_us=np.full(n, self._options.arrival_us, dtype=np.int64),
+            arrival_us=np.full(n, max(self._options.begun_us, written_us), dtype=np.int64),
         )

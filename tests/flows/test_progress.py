@@ -36,7 +36,7 @@ def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
     """A file that is no Parquet, or gone, stops nothing here: the source says what is wrong with it."""
     (tmp_path / "a.parquet").write_bytes(b"PAR1 not really")
     heard: list[tuple[str, int, int, str]] = []
-    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, arrival_us=0), Valves(1.0))
+    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, begun_us=0), Valves(1.0))
     files = Extent(tmp_path)
     for name in ("a.parquet", "gone.parquet"):
         told = lambda *told: heard.append(told)  # noqa: E731
@@ -49,7 +49,7 @@ def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
 def test_partitions_may_be_built_while_others_are_read(tmp_path):
     """A worker that reads already asks all partitions where they are, while another is still building its own."""
     (tmp_path / "a").write_bytes(b"1\n")
-    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, arrival_us=0), Valves(1.0))
+    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, begun_us=0), Valves(1.0))
     heard: list[tuple[str, int, int, str]] = []
     later = iter(("1", "2"))
 

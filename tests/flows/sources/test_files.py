@@ -145,6 +145,20 @@ def test_a_file_is_read_to_its_end_before_the_next_one(tmp_path, monkeypatch, fi
     assert messages(partition(tmp_path, follow=follow)) == [b"1", b"2", b"3"]
 
 
+def test_rows_arrive_when_they_are_written_and_not_before_the_run_began(tmp_path):
+    """What is true today is not from the future for a run that began last week; nor is old data that it found."""
+    path = tmp_path / "a.jsonl"
+    part = partition(tmp_path, follow=True)
+    arrivals = []
+    for line, written_s in ((b"old\n", 0), (b"first\n", 1_000), (b"second\n", 2_000)):
+        with path.open("ab") as file:
+            file.write(line)
+        os.utime(path, (written_s, written_s))
+        (batch,) = part.next_batch()
+        arrivals += batch.arrival_us.tolist()
+    assert arrivals == [7, 1_000_000_000, 2_000_000_000]
+
+
 def test_a_file_whose_name_is_no_text_stops_the_flow(tmp_path):
     """Rows could not tell where they come from; the error says so with the name as Python writes it."""
     Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.jsonl")).write_bytes(b"1\n")
