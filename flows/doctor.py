@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from flows.build import lake_location
+from flows.bound import bound_settings, read_places
+from flows.build import FLOW, lake_location
 from flows.kafka import connection, inputs, topics
 from flows.kinds import contract_of, demand_fields, demand_streams, kind_of
-from flows.recovery import demand_private
+from flows.recovery import demand_bound, demand_private
 from flows.settings import FileSource, Settings
 from flows.stock.streams import CONTROL
 from flows.versions import versions
@@ -104,6 +105,7 @@ def _recovery(settings: Settings) -> str:
         _demand_parent(folder, RecoveryError)
         return f"{folder} will be made at the first start"
     demand_private(folder)
+    demand_bound(folder, FLOW, bound_settings(settings), read_places(settings))
     return f"{folder} is private"
 
 

@@ -16,10 +16,11 @@ import shutil
 import sqlite3
 import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 import msgspec
 from bytewax.recovery import RecoveryConfig, init_db_dir
@@ -32,6 +33,8 @@ _STORE = "bytewax"
 PARTS = "parts"
 """Folder within the recovery folder for large parts of state, see `flows.state`."""
 _PARTITIONS = 1
+_T = TypeVar("_T")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _FORMAT = 1
 
 
@@ -45,17 +48,25 @@ class Run(msgspec.Struct, frozen=True):
     format: int = _FORMAT
     bound: dict[str, str] = {}
     """Settings that the stored state is made for, as they were when the run first had them."""
+    reads: dict[str, str] = {}
+    """What each source read, when it was last there."""
 
 
 @contextmanager
 def opened(
-    folder: Path, *, flow: str, now_us: int, bound: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    *,
+    flow: str,
+    now_us: int,
+    bound: Mapping[str, str] = _NOTHING,
+    reads: Mapping[str, str] = _NOTHING,
 ) -> Iterator[tuple[Run, RecoveryConfig, bool]]:
     """Open, or create, the recovery store of a flow for as long as the flow runs.
 
     Yields the run, the engine's recovery configuration and whether there was state before. `bound` are the settings
-    that the state depends on. Raises RecoveryError when the folder is open to others, in use, or belongs to another
-    flow or format, and when such a setting is another than that of the run.
+    that the state depends on, `reads` tells what each source reads. Raises RecoveryError when the folder is open to
+    others, in use, or belongs to another flow or format, and when such a setting is another than that of the run, or
+    a source has another name.
     """
     store = folder / _STORE
     if not store.exists():
@@ -64,9 +75,11 @@ def opened(
     with _locked(folder):
         known = store.exists()
         run = _known_run(folder, flow) if known else _new_run(folder, flow, now_us)
-        _prune_readable(store)
+        _readable(store, prune)
         _sweep(folder / PARTS, store)
-        run = _bind(folder, run, bound)
+        if resume_epoch(store) is None:  # nothing was done yet
+            run = msgspec.structs.replace(run, bound={}, reads={})
+        run = bind(folder, run, bound, reads)
         yield run, RecoveryConfig(store), known
 
 
@@ -106,14 +119,15 @@ def prune(store: Path) -> int:
     return deleted
 
 
-def _prune_readable(store: Path) -> None:
+def _readable(store: Path, ask: Callable[[Path], _T]) -> _T:
+    """What is asked of the store; RecoveryError where it is empty or damaged."""
     if not _databases(store):
         raise RecoveryError(
             f"{store} is empty: the state of the run is gone",
             fix="restore the recovery folder from a backup, or start a new run with new folders for state and lake",
         )
     try:
-        prune(store)
+        return ask(store)
     except sqlite3.Error as error:
         raise RecoveryError(
             f"the state in {store} cannot be read: {error}",
@@ -195,9 +209,28 @@ def _new_run(folder: Path, flow: str, now_us: int) -> Run:
     return run
 
 
-def _bind(folder: Path, run: Run, bound: Mapping[str, str]) -> Run:
+def bind(folder: Path, run: Run, bound: Mapping[str, str], reads: Mapping[str, str] = _NOTHING) -> Run:
     """The run with settings that it did not have yet; RecoveryError where one has changed since it first worked."""
-    kept = {} if resume_epoch(folder / _STORE) is None else run.bound
+    _demand_same(folder, run.bound, bound)
+    _demand_names(folder, run.reads, reads)
+    if bound.items() <= run.bound.items() and reads.items() <= run.reads.items():
+        return run
+    run = msgspec.structs.replace(run, bound={**run.bound, **bound}, reads={**run.reads, **reads})
+    draft = folder / f"{_RUN_FILE}.new"
+    draft.write_bytes(msgspec.json.encode(run))
+    draft.rename(folder / _RUN_FILE)
+    return run
+
+
+def demand_bound(folder: Path, flow: str, bound: Mapping[str, str], reads: Mapping[str, str]) -> None:
+    """Raise the RecoveryError with which a start of the flow would end, where settings are others than the run's."""
+    if (folder / _STORE).exists() and _readable(folder / _STORE, resume_epoch) is not None:
+        run = _known_run(folder, flow)
+        _demand_same(folder, run.bound, bound)
+        _demand_names(folder, run.reads, reads)
+
+
+def _demand_same(folder: Path, kept: Mapping[str, str], bound: Mapping[str, str]) -> None:
     changed = [f"{key} is {value}, not {kept[key]}" for key, value in bound.items() if kept.get(key, value) != value]
     if changed:
         raise RecoveryError(
@@ -206,13 +239,17 @@ def _bind(folder: Path, run: Run, bound: Mapping[str, str]) -> Run:
             fix="set them back, or start a new run with new folders for state and lake; a source with another contract "
             "can also have another name",
         )
-    if bound.items() <= kept.items():
-        return run
-    run = msgspec.structs.replace(run, bound={**kept, **bound})
-    draft = folder / f"{_RUN_FILE}.new"
-    draft.write_bytes(msgspec.json.encode(run))
-    draft.rename(folder / _RUN_FILE)
-    return run
+
+
+def _demand_names(folder: Path, kept: Mapping[str, str], reads: Mapping[str, str]) -> None:
+    gone = {place: name for name, place in kept.items() if name not in reads}
+    for name, place in reads.items():
+        if name not in kept and place in gone:
+            raise RecoveryError(
+                f"source {name!r} reads {place}, which source {gone[place]!r} read before, and has none of its state "
+                f"in {folder}: all of it would count once more",
+                fix=f"keep the name {gone[place]!r}, or start a new run with new folders for state and lake",
+            )
 
 
 def _known_run(folder: Path, flow: str) -> Run:

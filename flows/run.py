@@ -11,7 +11,7 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main
 
 from flows import recovery
-from flows.bound import bound_settings
+from flows.bound import bound_settings, read_places
 from flows.build import FLOW, build
 from flows.progress import Told
 from flows.settings import Settings
@@ -27,15 +27,25 @@ def run(settings: Settings, told: Told | None = None) -> None:
     """
     if not settings.sources:
         raise SettingsError("there are no sources", fix="add a [sources.NAME] section; see docs/how-to/first-flow.md")
-    now_us, bound = time.time_ns() // 1000, bound_settings(settings)
-    with recovery.opened(settings.recovery.folder, flow=FLOW, now_us=now_us, bound=bound) as (run, store, _):
+    folder, now_us = settings.recovery.folder, time.time_ns() // 1000
+    bound, reads = bound_settings(settings), read_places(settings)
+    with recovery.opened(folder, flow=FLOW, now_us=now_us, bound=bound, reads=reads) as (run, store, _):
         if not settings.audit.enabled:
-            execute(build(settings, run, told=told), settings, store)
+            _run(build(settings, run, told=told), settings, run, store)
             return
         from flows.audit import audit_of  # noqa: PLC0415 - loads what a run without it need not wait for
 
         with audit_of(settings, run) as audit:
-            execute(build(settings, run, audit, told), settings, store)
+            _run(build(settings, run, audit, told), settings, run, store)
+
+
+def _run(flow: Dataflow, settings: Settings, run: recovery.Run, store: RecoveryConfig) -> None:
+    """Give a flow to the engine once its topics are known for those that the run began with."""
+    if settings.kafka is not None:
+        from flows.bound_topics import bound_topics  # noqa: PLC0415 - loads a client that a flow over files has no use for
+
+        recovery.bind(settings.recovery.folder, run, bound_topics(settings))
+    execute(flow, settings, store)
 
 
 def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:

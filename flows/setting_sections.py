@@ -119,7 +119,7 @@ class KafkaSource(Section):
 
     kind: Literal["kafka"]
     contract: str = Field(description="contract and version, as in robot.state@1")
-    topic: str = Field(description="the topic")
+    topic: str = Field(description="the topic; a run keeps the one it began with")
     start: Literal["earliest", "latest", "committed"] = Field(
         default="earliest", description="where a run begins; it goes on where it stopped"
     )
@@ -149,7 +149,10 @@ class Time(Section):
 
 
 class Stock(Section):
-    """Demand and stock. Their streams are merged in event time, so they share windows of their own."""
+    """Demand and stock. Their streams are merged in event time, so they share windows of their own.
+
+    A run keeps its window, bucket, time zone and horizon.
+    """
 
     window_s: Positive = Field(
         default=900.0,

@@ -91,6 +91,11 @@ class Settings(Section):
         on_kafka = [name for name, s in self.sources.items() if s.kind == "kafka"]
         if on_kafka and self.kafka is None:
             raise ValueError(f"source {on_kafka[0]!r} reads Kafka, but there is no [kafka] section")
+        readers: dict[str, str] = {}
+        for name, source in self.sources.items():
+            place = f"topic {source.topic}" if isinstance(source, KafkaSource) else str(source.path)
+            if (other := readers.setdefault(place, name)) != name:
+                raise ValueError(f"sources {other!r} and {name!r} both read {place}: all of it would count twice")
         if self.alignment is not None and not _whole(self.alignment.interval_s, self.time.window_s):
             raise ValueError("alignment.interval_s must be a multiple of time.window_s")
         if self.alignment is not None and not _whole(self.stock.window_s, self.time.window_s):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # public, but not in its __all__
 
 from schemas.errors import SinkError
@@ -46,6 +46,27 @@ def existing_topics(connection: KafkaConnection) -> set[str]:
     """Names of all topics. Raises SinkError when no broker answers within `wait_s` or they refuse the login."""
     link = Link(connection, SinkError, "topics")
     return _existing(AdminClient(link.config()), link, connection)
+
+
+def topic_ids(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, str]:
+    """Ids of topics, which no other topic ever has, on any cluster, nor one that is made anew under the name.
+
+    Brokers before 2.8 give none. Raises SinkError when the brokers do not answer or refuse.
+    """
+    link = Link(connection, SinkError, "topics")
+    asked = AdminClient(link.config()).describe_topics(TopicCollection([*topics]), request_timeout=connection.wait_s)
+    found = {}
+    for topic, described in asked.items():
+        try:
+            identity = described.result().topic_id
+        except KafkaException as failure:
+            raise SinkError(
+                f"topic {topic!r} at {connection.bootstrap} cannot be described: {failure.args[0].str()}",
+                fix=f"the flow's user, {connection.user}, needs Describe on it",
+            ) from failure
+        if int(identity):
+            found[topic] = str(identity)
+    return found
 
 
 def _existing(admin: AdminClient, link: Link, connection: KafkaConnection) -> set[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from bytewax.recovery import init_db_dir
 
-from flows.recovery import PARTS, opened, prune, resume_epoch
+from flows.recovery import PARTS, demand_bound, opened, prune, resume_epoch
 from schemas.errors import RecoveryError
 
 from .counting import count
@@ -113,6 +113,26 @@ def test_a_run_keeps_the_settings_that_its_state_is_made_for(tmp_path):
         with pytest.raises(RecoveryError, match=told):
             begin(**other)
     begin(window_s="300")
+
+
+def test_a_source_under_another_name_is_refused(tmp_path):
+    """What is read by a new name, and by one that is gone, would count twice; put back, moved and new ones go."""
+    folder = tmp_path / "recovery"
+
+    def begin(**reads: str) -> None:
+        with opened(folder, flow="f", now_us=0, reads=reads):
+            pass
+
+    begin(robots="topic a", tasks="b")
+    write(next((folder / "bytewax").glob("part-*.sqlite3")), [(0, 1, 1)], [])
+    begin(robots="topic a", tasks="moved", more="b")
+    begin(tasks="moved", more="b")
+    with pytest.raises(RecoveryError, match="'bots' reads topic a, which source 'robots' read before") as refused:
+        begin(bots="topic a", tasks="moved")
+    with pytest.raises(RecoveryError, match="'bots' reads topic a"):
+        demand_bound(folder, "f", {}, {"bots": "topic a"})
+    assert "keep the name 'robots'" in refused.value.fix
+    begin(robots="topic a", tasks="moved")
 
 
 def executions(store: Path) -> dict[int, int]:

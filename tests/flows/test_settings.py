@@ -197,6 +197,10 @@ def test_secrets_show_nowhere(file):
         ('[kafka]\nbootstrap = "b:1"\nca_file = "ca.pem"', "kafka: security plaintext does not use ca_file; ssl or"),
         ('[sources.k]\nkind = "kafka"\ncontract = "c"\ntopic = "t"', r"'k' reads Kafka, but there is no \[kafka\]"),
         ('[lake]\npostgres = "host=h dbname=d"', "lake: postgres must be a URL"),
+        (
+            "".join(f'[sources.{name}]\nkind = "files"\ncontract = "task@1"\npath = "day"\n' for name in "ab"),
+            "sources 'a' and 'b' both read day: all of it would count twice",
+        ),
         ("[time]\ndedupe_s = 60\nlateness_s = 60\ndisorder_s = 5", "time: dedupe_s must be at least"),
     ],
 )
