@@ -46,7 +46,8 @@ def review(
     `demand`: site, sku, bucket_start, bucket_end, horizon, mean, variance, as `demand.estimates.ESTIMATES`, all of one
     bucket. `items`: one row per sku with uom and the figures of the contract `item`, quantities in thousandths.
     `stock`: site, sku, uom, position, available in thousandths. An item is reviewed at the first end of a bucket in
-    each of its review periods; without a row in all three there is nothing to review. `awaited`
+    each of its review periods; without a row in all three there is nothing to review, and one that is told in another
+    dimension than its stock is kept in is told as invalid. `awaited`
     (`orders.AWAITED_SCHEMA`) counts as if it were in the position, `held` (`orders.HELD_SCHEMA`) is not proposed.
     """
     start, end = int(demand["bucket_start"][0]), int(demand["bucket_end"][0])
@@ -58,11 +59,11 @@ def review(
         pl.col("available") + pl.min_horizontal("accepted", pl.lit(0)),
     )
     period_us = pl.max_horizontal((pl.col("review_d") * _DAY_US).cast(pl.Int64), pl.lit(1))
-    is_due = (end // period_us > start // period_us) & (pl.col("uom") == pl.col("uom_stock"))
-    due = rows.filter(is_due).sort("site", "sku").with_columns(_figures((end - start) / _DAY_US))
+    due = rows.filter(end // period_us > start // period_us).sort("site", "sku")
+    due = due.with_columns(_figures((end - start) / _DAY_US))
     told = _replenished(due, end, bucket, held)
     barred = held.filter(kind="transfer").select("sku", "from_site", "site").rows()
-    pack = packs(due["pack"], due["counted"].to_numpy())
+    pack = packs(due["pack"], due["counted"].fill_null(value=False).to_numpy())
     packed = told.with_columns(pl.Series("pack", pack), due["minimum_order"].fill_null(0).alias("minimum"))
     moves = transfers(packed, end, barred=barred)
     under_way = due.with_columns(position=_once_moved(due, moves)) if moves.height else due
@@ -75,7 +76,7 @@ def review(
 def _replenished(due: pl.DataFrame, end: int, bucket: str, held: pl.DataFrame) -> pl.DataFrame:
     """Rows of the review, with what is beside the figures: what was accepted, and what was rejected lately."""
     rows = replenish(due.select(ITEM_SCHEMA.keys()), end, bucket)
-    rows = rows.with_columns(due["available"], due["uom"], due["accepted"])
+    rows = rows.with_columns(due["available"], due["uom_stock"].alias("uom"), due["accepted"], item_uom=due["uom"])
     rejected = held.filter(kind="order").select("site", "sku", "held_until_us")
     rows = rows.join(rejected, on=["site", "sku"], how="left", maintain_order="left")
     is_held = (pl.col("status") == "order") & pl.col("held_until_us").is_not_null()
@@ -83,14 +84,16 @@ def _replenished(due: pl.DataFrame, end: int, bucket: str, held: pl.DataFrame) -
     amount = (pl.col("accepted") / MILLI).cast(pl.String).str.strip_suffix(".0")
     counted = pl.format(" Of the position, {} was accepted and is on no paper yet.", amount)
     not_again = pl.format(" It was rejected, and is not proposed again before {}.", until)
+    fits = pl.col("item_uom") == pl.col("uom")
+    unfit = "The item is told in {}, and its stock is kept in {}: nothing is recommended."
     return rows.with_columns(
         pl.when(is_held).then(pl.lit("held")).otherwise("status").alias("status"),
         reason=pl.concat_str(
-            "reason",
+            pl.when(fits).then("reason").otherwise(pl.format(unfit, "item_uom", "uom")),
             pl.when(pl.col("accepted") != 0).then(counted).otherwise(pl.lit("")),
             pl.when(is_held).then(not_again).otherwise(pl.lit("")),
         ),
-    ).drop("held_until_us")
+    ).drop("held_until_us", "item_uom")
 
 
 def _once_moved(due: pl.DataFrame, moves: pl.DataFrame) -> pl.Series:
@@ -112,7 +115,7 @@ def _figures(bucket_d: float) -> list[pl.Expr]:
     holding = pl.col("holding_rate") * pl.col("unit_cost")
     economic = (2 * pl.col("order_cost") * yearly / holding).sqrt()
     return [
-        (pl.col("uom") == _COUNTED).alias("counted"),
+        pl.when(pl.col("uom") == pl.col("uom_stock")).then(pl.col("uom") == _COUNTED).alias("counted"),
         mean.alias("demand_mean"),
         (pl.col("variance") / pl.col("horizon")).sqrt().alias("demand_sd"),
         (pl.col("lead_time_mean_d") / bucket_d).alias("lead_time_mean"),

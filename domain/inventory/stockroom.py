@@ -158,8 +158,7 @@ class Stockroom:
         findings.refused_decisions.append(decided.refused)
         if decided.moves.height == 0:
             return []
-        skus = decided.moves["sku"]
-        units = self.ledger.base_units(skus).fill_null(skus.replace_strict(self._units, default=None))
+        units = self.base_units(decided.moves["sku"])
         return [_as_moves(decided.moves.with_columns(units.alias("uom")), start)]
 
     def _reconcile(
@@ -218,6 +217,10 @@ class Stockroom:
         if held is not None:
             return held
         return self._units.setdefault(sku, own) if fine else self._units.get(sku, own)
+
+    def base_units(self, skus: pl.Series) -> pl.Series:
+        """Base unit that each SKU is held to, by its moves or else by its first count; null for an unknown one."""
+        return self.ledger.base_units(skus).fill_null(skus.replace_strict(self._units, default=None))
 
     def snapshot(self) -> dict[str, Any]:
         """State as primitives, bytes and parts."""

@@ -15,10 +15,10 @@ from flows.cli.common import SettingsFile, err, out, settings_from
 from flows.decisions import About, Decision, Verdict, decide
 
 _OPEN = """
-    SELECT proposal, 'adjustment' AS kind, site, location, NULL AS from_site, sku, quantity, expires_at, reason
+    SELECT proposal, 'adjustment' AS kind, site, location, NULL AS from_site, sku, quantity, uom, expires_at, reason
     FROM adjustment_open
     UNION ALL
-    SELECT proposal, kind, site, NULL, from_site, sku, quantity, expires_at, reason FROM order_open
+    SELECT proposal, kind, site, NULL, from_site, sku, quantity, uom, expires_at, reason FROM order_open
     ORDER BY expires_at, proposal
 """
 

@@ -113,7 +113,7 @@ class StockEstimator:
         papers = papers_of(joined(findings.postings))
         fates, refused = self._orders.advance(decisions, papers, until)
         findings.refused_decisions.append(refused)
-        told += [*self._booked(findings, until), *found(findings), *ordered(fates)]
+        told += [*self._booked(findings, until), *found(findings, self._room.base_units), *ordered(fates)]
         told += refused_rows(part, findings, unfit, self._streams)
         return [*told, *self._closed(until)]
 

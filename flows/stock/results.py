@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -62,16 +63,18 @@ def ordered(fates: pl.DataFrame) -> list[Rows]:
     return [(ORDER_PROPOSAL.name, table(ORDER_PROPOSAL, fates, _FATES))] if fates.height else []
 
 
-def found(findings: Findings) -> list[Rows]:
-    """What the stockroom found that somebody should know of, or decide upon."""
+def found(findings: Findings, base_units: Callable[[pl.Series], pl.Series]) -> list[Rows]:
+    """What the stockroom found that somebody should know of, or decide upon; `base_units` gives those of SKUs."""
     told: list[Rows] = []
     looks, adjustments = joined(findings.looks), joined(findings.adjustments)
     invariants, leaks = joined(findings.invariants), joined(findings.leaks)
     if looks is not None:
         named = {"as_of_us": "as_of", "looked_us": "event_time"}
-        told.append((RECONCILIATION.name, table(RECONCILIATION, looks, named)))
+        measured = looks.with_columns(uom=base_units(looks["sku"]))
+        told.append((RECONCILIATION.name, table(RECONCILIATION, measured, named)))
     if adjustments is not None:
-        told.append((ADJUSTMENT.name, table(ADJUSTMENT, adjustments, _FATES)))
+        measured = adjustments.with_columns(uom=base_units(adjustments["sku"]))
+        told.append((ADJUSTMENT.name, table(ADJUSTMENT, measured, _FATES)))
     if invariants is not None:
         told.append((SIGNAL.name, invariant_signals(invariants)))
     if leaks is not None:

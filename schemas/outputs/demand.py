@@ -65,6 +65,7 @@ REPLENISHMENT = Output(
         Column("event_time", "timestamp", "UTC", "Time of the review: end of a bucket"),
         Column("status", "string", "", "order, enough, no_demand, no_history, invalid or held (rejected lately)"),
         Column("policy", "string", "", "s_S: at or below s, order up to S. r_Q: at or below R, order whole lots Q"),
+        Column("uom", "string", "", "Base unit of the item, in which all quantities of the row are"),
         Column(
             "position",
             "decimal",

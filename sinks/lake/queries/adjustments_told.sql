@@ -1,5 +1,5 @@
 -- What came of each adjustment: which count it follows from, why, who decided, and what takes it back?
-SELECT site, sku, location, quantity, counted, book, as_of, status, event_time, "by", comment, adjustment.reason,
+SELECT site, sku, location, quantity, uom, counted, book, as_of, status, event_time, "by", comment, adjustment.reason,
        CASE WHEN status = 'accepted' THEN reversal END AS undo_with, proposal
 FROM adjustment
 LEFT JOIN (SELECT event_id, kind, counted, book, as_of FROM reconciliation WHERE stage = 'final') USING (event_id, kind)

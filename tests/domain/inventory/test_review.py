@@ -78,8 +78,14 @@ def test_without_demand_item_or_stock_there_is_nothing_to_review(lacks):
 
 
 def test_stock_of_another_dimension_is_not_reviewed():
-    """Pieces and grams cannot be compared."""
-    assert reviewed(stock=[{"uom": "g"}]).rows.height == 0
+    """Pieces and grams cannot be compared: nothing is ordered or moved, and the row says why."""
+    sites = [{}, {"site": "south"}]
+    stock = [{"uom": "g"}, {"uom": "g", "site": "south", "position": 900_000, "available": 900_000}]
+    found = reviewed(sites, stock=stock)
+    assert found.orders.height == found.transfers.height == 0
+    row = found.rows.row(0, named=True)
+    assert (row["status"], row["uom"], row["position"], row["reorder_point"]) == ("invalid", "g", 12_000, None)
+    assert row["reason"] == "The item is told in each, and its stock is kept in g: nothing is recommended."
 
 
 def test_an_economic_quantity_needs_a_holding_cost():

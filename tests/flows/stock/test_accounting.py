@@ -79,3 +79,13 @@ def test_a_late_row_that_is_refused_is_quarantined_and_not_late(flow):
     moves = flow.table("late").filter(source="inventory.move")
     assert "late-bad" in late
     assert counted == moves.height - 1
+
+
+def test_quantities_of_counts_and_proposals_have_the_unit_of_their_stock(flow):
+    """A row that goes out says grams or pieces itself; its reader may know the SKU by the kilogram."""
+    units = dict(flow.table("stock_move").select("sku", "uom").unique().iter_rows())
+    assert len(set(units.values())) > 1
+    for name in ("reconciliation", "adjustment", "replenishment"):
+        rows = flow.table(name).select("sku", "uom")
+        assert rows.height, name
+        assert all(units[sku] == unit for sku, unit in rows.iter_rows()), name
