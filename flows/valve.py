@@ -1,7 +1,8 @@
 """A valve between the gate and its source: when the breaker opens, reading pauses and resumes with probes.
 
 Source and gate run in one process, so a shared object is all it takes. The valve decides only *when* rows are
-read, never what becomes of them; results therefore do not depend on it.
+read, never what becomes of them; results therefore do not depend on it. A source that ends cannot wait for better
+messages: it gives up, once all that was read is told.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Final
+
+from schemas.errors import BreakerOpenError
+
+_EPOCHS_TO_TELL: Final = 3
+"""Epochs that must close before a source gives up, so that quarantine and signal are out."""
 
 
 @dataclass(slots=True)
@@ -19,6 +26,7 @@ class Valve:
     reason: str | None = None
     """Why the valve is shut; None while it is open."""
     _next_probe: float = 0.0
+    _epochs_shut: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def shut(self, reason: str) -> None:
@@ -42,6 +50,19 @@ class Valve:
                 return False
             self._next_probe = time.monotonic() + self.pause_s
             return True
+
+    def epoch_closed(self) -> None:
+        """Take note that an epoch is over."""
+        self._epochs_shut = 0 if self.reason is None else self._epochs_shut + 1
+
+    def give_up(self, place: str) -> None:
+        """Raise BreakerOpenError for a bounded input, read up to `place`, whose breaker is open and has been told."""
+        if self._epochs_shut >= _EPOCHS_TO_TELL:
+            raise BreakerOpenError(
+                f"{place}: {self.reason}",
+                fix="see `takt quarantine list`; correct the input or the contract, or raise breaker.ratio (above 1 "
+                "nothing stops); then run again, and reading goes on where it stopped",
+            )
 
 
 class Valves:

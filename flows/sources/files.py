@@ -28,14 +28,13 @@ from flows.sources.file_kinds import BYTE_ORDER_MARK, other_kind
 from flows.valve import Valve, Valves
 from schemas.adapters.json_rows import as_json
 from schemas.batch import RawBatch
-from schemas.errors import BreakerOpenError, SourceError
+from schemas.errors import SourceError
 from schemas.messages import Messages
 
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events, enough to make a columnar batch worth its overhead
 _LONGEST_LINE = 256 << 20
 _PARQUET_ROWS = 16_384
 _WAIT = timedelta(milliseconds=200)
-_EPOCHS_TO_TELL = 3  # epochs that must close before a stop, so that quarantine and signal are out
 
 PARTITION = "files"
 """Key of a file source's one partition."""
@@ -86,7 +85,6 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         self._finished = set(finished)
         self._next_awake: datetime | None = None
         self._last_data = time.monotonic()
-        self._epochs_shut = 0
         self._heard_of = False
 
     def next_batch(self) -> list[RawBatch]:
@@ -121,12 +119,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         """The breaker is open on a bounded input: end it, once everything read is told."""
         if not self._more():
             raise StopIteration
-        if self._epochs_shut >= _EPOCHS_TO_TELL:
-            raise BreakerOpenError(
-                f"source {self._options.name!r}, {self._file} line {self._line + 1}: {self._valve.reason}",
-                fix="see `takt quarantine list`; correct the input or the contract, or raise breaker.ratio (above 1 "
-                "nothing stops); then run again, and reading goes on where it stopped",
-            )
+        self._valve.give_up(f"source {self._options.name!r}, {self._file} line {self._line + 1}")
         return self._wait()
 
     def _end(self) -> list[RawBatch]:
@@ -146,7 +139,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
 
     def snapshot(self) -> Position:
         """Where to go on."""
-        self._epochs_shut = self._epochs_shut + 1 if self._valve.reason else 0
+        self._valve.epoch_closed()
         return self.position
 
     @property

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from flows.valve import Valve, Valves
 from schemas.batch import RawBatch
-from schemas.errors import BreakerOpenError, SourceError
+from schemas.errors import SourceError
 from schemas.messages import Messages
 from sinks.kafka.connection import KafkaConnection
 from sinks.kafka.link import Link
@@ -33,7 +33,6 @@ _SHUT_WAIT = timedelta(milliseconds=200)
 _PROBE_S = 2.0
 _PROBE_TIMEOUT_S = 0.2
 _ASK_TIMEOUT_S = 10.0
-_EPOCHS_TO_TELL = 3  # epochs that must close before a stop, so that quarantine and signal are out
 
 _CONSUMER: dict[str, Any] = {
     "auto.offset.reset": "error",
@@ -124,7 +123,6 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._next_awake: datetime | None = None
         self._at_end = False
         self._last_item = self._last_probe = time.monotonic()
-        self._epochs_shut = 0
         self._heard_of = False
 
     def next_batch(self) -> list[RawBatch]:
@@ -168,7 +166,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
 
     def snapshot(self) -> int:
         """Where to go on. Mirrors the snapshot before this one, which is durable by now, to the group."""
-        self._epochs_shut = self._epochs_shut + 1 if self._valve.reason else 0
+        self._valve.epoch_closed()
         if self._durable is not None and self._durable != self._mirrored:
             try:
                 position = TopicPartition(self._options.topic, self._number, self._durable)
@@ -291,12 +289,8 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         )
 
     def _shut(self) -> list[RawBatch]:
-        if self._options.stop_at_end and self._epochs_shut >= _EPOCHS_TO_TELL:
-            raise BreakerOpenError(
-                f"{self._place}, offset {self._next}: {self._valve.reason}",
-                fix="see `takt quarantine list`; correct the input or the contract, or raise breaker.ratio above 1; "
-                "then run again, and reading goes on where it stopped",
-            )
+        if self._options.stop_at_end:
+            self._valve.give_up(f"{self._place}, offset {self._next}")
         self._next_awake = datetime.now(UTC) + _SHUT_WAIT
         return []
 
