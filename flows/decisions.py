@@ -15,6 +15,7 @@ from flows.settings import Settings
 from flows.stock.streams import CONTROL
 from schemas.errors import SettingsError
 from schemas.ids import event_id
+from sinks.lake.quoting import literal
 
 Verdict = Literal["accepted", "rejected", "completed", "failed"]
 About = Literal["proposal", "setpoint"]
@@ -76,7 +77,7 @@ def decide(settings: Settings, decision: Decision) -> str:
     Raises SettingsError without such a source, or for an id that is of nothing of the kind in the lake.
     """
     source = _control(settings)
-    known = query(lake_location(settings), _KNOWN[decision.about].format(_literal(decision.proposal)))
+    known = query(lake_location(settings), _KNOWN[decision.about].format(literal(decision.proposal)))
     if not known.rows:
         problem, fix = _UNKNOWN[decision.about]
         raise SettingsError(problem.format(decision.proposal), fix=fix)
@@ -91,7 +92,3 @@ def _control(settings: Settings) -> str:
             fix=f'add one, as in [sources.decisions] kind = "files", contract = "{CONTROL}@1", path = "decisions"',
         )
     return found[0]
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -23,6 +23,7 @@ from quality.registration import register
 from schemas.batch import RawBatch
 from schemas.errors import SettingsError
 from schemas.messages import Messages
+from sinks.lake.quoting import literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def demand_source(settings: Settings, source: str) -> None:
 
 def select(settings: Settings, ledger: Ledger, selection: Selection) -> Selected:
     """Messages in quarantine. Raises SinkError where there is no lake, SettingsError for a reason of none."""
-    failed = f"list_contains(flatten(list(reasons)), {_literal(selection.reason)})" if selection.reason else "true"
+    failed = f"list_contains(flatten(list(reasons)), {literal(selection.reason)})" if selection.reason else "true"
     sql = f"""
-        SELECT raw, count(*) FROM quarantine WHERE source = {_literal(selection.source)} AND kind = 'quarantined'
+        SELECT raw, count(*) FROM quarantine WHERE source = {literal(selection.source)} AND kind = 'quarantined'
         GROUP BY raw HAVING {failed} ORDER BY min(recorded_at), min("partition"), min("offset")
     """
     found = [(bytes(raw), int(attempts)) for raw, attempts in query(lake_location(settings), sql).rows]
@@ -73,7 +74,7 @@ def select(settings: Settings, ledger: Ledger, selection: Selection) -> Selected
 def _no_such_reason(settings: Settings, selection: Selection) -> SettingsError:
     sql = f"""
         SELECT DISTINCT unnest(reasons) FROM quarantine
-        WHERE source = {_literal(selection.source)} AND kind = 'quarantined' ORDER BY ALL
+        WHERE source = {literal(selection.source)} AND kind = 'quarantined' ORDER BY ALL
     """
     known = ", ".join(str(row[0]) for row in query(lake_location(settings), sql).rows) or "nothing"
     return SettingsError(
@@ -107,7 +108,3 @@ def _passing(settings: Settings, source: str, messages: list[bytes]) -> int:
     now = np.full(n, int(datetime.now(UTC).timestamp() * 1e6), dtype=np.int64)
     gate = Gate(register(contract), contract.idempotency_key)
     return gate(RawBatch(source, "replay", Messages.of(messages), np.arange(n, dtype=np.int64), now)).good.height
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

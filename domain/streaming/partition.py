@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 
 from domain.streaming.recent_ids import CONFLICT, DUPLICATE, NEW, RecentIds
+from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING, Int64, TimeBounds, cuts, running_max
 from domain.streaming.windows import TIME, Aggregation, Closed, Windows
 from schemas.batch import CONTENT, ROW, GatedBatch
@@ -298,11 +299,7 @@ class PartitionLogic:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a snapshot; a snapshot of another version or hash function is refused."""
-        if state["version"] != _STATE_VERSION:
-            raise RecoveryError(
-                f"state of {self._stream.contract} has version {state['version']}, this is {_STATE_VERSION}",
-                fix="finish the run with the version of Takt that began it, or start a new run",
-            )
+        demand_version(state["version"], _STATE_VERSION, self._stream.contract)
         if state["hash_probe"] != _PROBE.hash().to_list():
             raise RecoveryError(
                 f"state of {self._stream.contract} holds id hashes of another version of Polars",
