@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # public, but not in its __all__
 
 from schemas.errors import SinkError
@@ -14,6 +14,7 @@ from sinks.kafka.link import Link
 
 _ASK_S = 1.0
 _PAUSE_S = 0.1
+_NO_ID = str(Uuid(0, 0))
 
 
 def ensure_topics(connection: KafkaConnection, partitions: Mapping[str, int]) -> list[str]:
@@ -54,18 +55,19 @@ def topic_ids(connection: KafkaConnection, topics: Sequence[str]) -> dict[str, s
     Brokers before 2.8 give none. Raises SinkError when the brokers do not answer or refuse.
     """
     link = Link(connection, SinkError, "topics")
-    asked = AdminClient(link.config()).describe_topics(TopicCollection([*topics]), request_timeout=connection.wait_s)
+    admin = AdminClient(link.config())  # as long as it is asked: it gives up what is under way when it goes
+    asked = admin.describe_topics(TopicCollection([*topics]), request_timeout=connection.wait_s)
     found = {}
     for topic, described in asked.items():
         try:
-            identity = described.result().topic_id
+            identity = str(described.result().topic_id)
         except KafkaException as failure:
             raise SinkError(
                 f"topic {topic!r} at {connection.bootstrap} cannot be described: {failure.args[0].str()}",
-                fix=f"the flow's user, {connection.user}, needs Describe on it",
+                fix=f"see that the broker is well, and that user {connection.user} has Describe on it",
             ) from failure
-        if int(identity):
-            found[topic] = str(identity)
+        if identity != _NO_ID:
+            found[topic] = identity
     return found
 
 
