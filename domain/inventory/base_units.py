@@ -34,6 +34,15 @@ def in_base(quantity: pl.Series, uom: pl.Series) -> tuple[pl.Series, pl.Series]:
     return found.alias(quantity.name), uom.replace_strict(BASES, return_dtype=pl.String)
 
 
+def beyond(quantity: pl.Series, uom: pl.Series) -> pl.Series:
+    """Whether thousandths of `uom` are more than `codes.LIMIT` thousandths of the base unit.
+
+    >>> beyond(pl.Series([10**15, 10**15]), pl.Series(["gross", "each"])).to_list()
+    [True, False]
+    """
+    return quantity.abs() * uom.replace_strict(_WORTH, return_dtype=pl.Float64) > LIMIT
+
+
 def cost_in_base(cost: pl.Series, uom: pl.Series) -> pl.Series:
     """Cost of one base unit, of costs of one `uom`.
 

@@ -17,11 +17,11 @@ CODES: Final = {
     REASON_UNKNOWN: "the reason is not in the table",
     DESTINATION: "the reason needs a destination other than where the move starts",
     INEXACT: "the quantity is no whole number of thousandths of the base unit",
-    OVERFLOW: "a balance would no longer fit",
+    OVERFLOW: "a balance would no longer fit, or what was counted is more than any could be",
     DIMENSION: "the SKU was first moved in units of another dimension",
     UNKNOWN_LOCATION: "nothing was ever moved at the location",
 }
-"""Codes and their meaning; only the last is about counts. Of several that apply the first is given, except that
+"""Codes and their meaning; only the last is about counts alone. Of several that apply the first is given, except that
 `ledger.overflow` of a running balance comes after all others."""
 
 LIMIT: Final = 10**17

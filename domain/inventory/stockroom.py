@@ -16,8 +16,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from domain.inventory.base_units import in_base
-from domain.inventory.codes import DIMENSION, INEXACT
+from domain.inventory.base_units import beyond, in_base
+from domain.inventory.codes import DIMENSION, INEXACT, OVERFLOW
 from domain.inventory.counts import COUNT_SCHEMA, ITEM_SCHEMA, PROPOSED_SCHEMA, REFUSED_COUNT_SCHEMA
 from domain.inventory.ledger import HEAD as LEDGER_HEAD
 from domain.inventory.ledger import Ledger
@@ -194,12 +194,13 @@ class Stockroom:
         quantity, own = in_base(stated["quantity"], stated["uom"])
         asked = stated.select(*KEY, booked_us=pl.col(WINDOW_START) + self._window - 1)
         place = self.ledger.known(asked)["location_known"]
-        rows = stated.with_columns(quantity, own=own, known=known, fine=place & quantity.is_not_null())
+        large = beyond(stated["quantity"], stated["uom"]).alias("large")
+        rows = stated.with_columns(quantity, large, own=own, known=known, fine=place & quantity.is_not_null())
         # Which count binds its SKU must not depend on the calls: in order of time, windows of later ones last.
         rows = rows.sort(WINDOW_START, "time_us", "event_id", "kind")
         held = self._held(rows, postings)
-        code = pl.when(rows["own"] != held).then(pl.lit(DIMENSION)).when(rows["quantity"].is_null())
-        rows = rows.with_columns(code.then(pl.lit(INEXACT)).alias("code"))
+        code = pl.when(rows["own"] != held).then(pl.lit(DIMENSION)).when(pl.col("large")).then(pl.lit(OVERFLOW))
+        rows = rows.with_columns(code.when(pl.col("quantity").is_null()).then(pl.lit(INEXACT)).alias("code"))
         findings.refused_counts.append(rows.filter(pl.col("code").is_not_null()).select(REFUSED_COUNT_SCHEMA.keys()))
         return rows.filter(pl.col("code").is_null()).select(COUNT_SCHEMA.keys())
 

@@ -223,6 +223,7 @@ def test_counts_are_refused_with_a_code_each_and_disturb_no_other():
         stated("place", 1, 0, location="moon"),
         stated("dimension", 1, 0, uom="kg"),
         stated("inexact", None, 0),
+        stated("too-much", 10**12, 0, uom="gross"),
         stated("old", 1, -13 * HOUR, reported=13 * HOUR),
         stated("future", 1, HOUR, reported=-HOUR),
     ]
@@ -231,6 +232,7 @@ def test_counts_are_refused_with_a_code_each_and_disturb_no_other():
         "place": "ledger.unknown_location",
         "dimension": "ledger.dimension",
         "inexact": "ledger.inexact",
+        "too-much": "ledger.overflow",
         "old": "reconcile.too_old",
         "future": "reconcile.future",
     }
