@@ -56,7 +56,7 @@ class _Reading:
 def mis_key(
     counted: int, book: int, tolerance: int, *, pack: int | None = None, rates: SlipRates | None = None
 ) -> MisKey | None:
-    """The likeliest slip behind a count outside tolerance (milli all), None where no slip gives the number.
+    """The likeliest slip behind a count outside tolerance (milli all, the pack too), None where none gives the number.
 
     >>> found = mis_key(1_000_000, 100_000, 1_000)
     >>> found.slip, found.meant, round(found.probability, 3)
@@ -89,8 +89,9 @@ def _readings(counted: int, book: int, pack: int | None) -> Iterator[_Reading]:
     if counted == 0:
         return
     factors: list[tuple[Slip, int]] = [("factor_10", 10), ("dozen", _DOZEN)]
-    if pack is not None and pack > 1 and pack not in {10, _DOZEN}:
-        factors.append(("pack", pack))
+    pieces, rest = divmod(pack or MILLI, MILLI)
+    if not rest and pieces > 1 and pieces not in {10, _DOZEN}:
+        factors.append(("pack", pieces))
     for slip, factor in factors:
         if counted % factor == 0:
             yield _Reading(slip, counted // factor, MILLI, 0.5)

@@ -58,8 +58,8 @@ def _count(quantity, at=0, reported=20 * MINUTE, sku="x", location="pick"):
     return {"event_id": f"c{sku}{location}{at}", "kind": "count", **key, "quantity": round(quantity * 1_000), **times}
 
 
-def _item(abc="B", unit_cost=3.0, sku="x"):
-    return {"sku": sku, "abc": abc, "unit_cost": unit_cost, "pack": None, "time_us": NOON - 2 * DAY}
+def _item(abc="B", unit_cost=3.0, sku="x", pack=None):
+    return {"sku": sku, "abc": abc, "unit_cost": unit_cost, "pack": pack, "time_us": NOON - 2 * DAY}
 
 
 OPENING = _move(100, -2 * DAY, "opening")
@@ -194,6 +194,16 @@ def test_what_was_made_good_meanwhile_is_not_proposed():
     assert _classes(wrong) == ["shrinkage", "shrinkage"]
     half = _run([OPENING, _move(-15, 2 * HOUR, "adjust")], [_count(60)])
     assert half.proposed["quantity"].to_list() == [-25_000]
+
+
+def test_packs_keyed_for_pieces_are_named():
+    """The item says, in thousandths, how many pieces a pack holds."""
+    opening = _move(360, -2 * DAY, "opening")
+    said = _run([opening], [_count(20)], [_item(pack=18_000)])
+    assert _classes(said) == ["mis_key", "mis_key"]
+    assert said.looks["slip"].to_list() == ["pack", "pack"]
+    assert "as if 360 had been keyed wrongly (pack" in said.looks["reason"][0]
+    assert _classes(_run([opening], [_count(20)], [_item()])) == ["shrinkage", "shrinkage"]
 
 
 @pytest.mark.slow
