@@ -1,4 +1,4 @@
-"""Service times of tasks, from their last start to their end, and rolling quantiles per zone.
+"""Service times of tasks, from their last start to their end, and their rolling mean and quantiles per zone.
 
 A task's transitions are taken in event time; at one instant failed comes before started, for it is tried again,
 and done and cancelled come after. A start opens a task, or opens it anew; done, failed and cancelled close it.
@@ -6,7 +6,7 @@ Only done gives a service time. A done without an open start has none: it is cou
 as `unmatched`. A start older than `open_us` is given up and counted as `abandoned`, so tasks whose end was lost
 do not pile up.
 
-Quantiles are those of the last `sample` service times of the zone by time of done, none older than `age_us`
+Mean and quantiles are those of the last `sample` service times of the zone by time of done, none older than `age_us`
 (linear interpolation, as numpy's default). A rolling sample forgets; sketches such as P2 over all time do not
 follow a change of load.
 """
@@ -149,7 +149,7 @@ class ServiceTimeLearner:
             .sort(WINDOW_START, *_ZONE)
         )
         return (
-            counted.join(_quantiles(notes), on=_WINDOW, how="left", maintain_order="left")
+            counted.join(_statistics(notes), on=_WINDOW, how="left", maintain_order="left")
             .with_columns(
                 pl.Series("work_units", counted["work_micro"].to_numpy() / 1e6, pl.Float64),
                 pl.col("sample").fill_null(0),
@@ -170,22 +170,25 @@ class ServiceTimeLearner:
         return ServiceTimeLearner(self._model, self._window_us, self._contract, frames)
 
 
-def _quantiles(notes: Sequence[ServiceNote]) -> pl.DataFrame:
-    """Size and quantiles of the service times known after windows, per zone and window."""
+def _statistics(notes: Sequence[ServiceNote]) -> pl.DataFrame:
+    """Size, mean and quantiles of the service times known after windows, per zone and window."""
     sample = pl.concat([note.sample for note in notes])
     starts = [int(note.rows[WINDOW_START][0]) for note in notes]
     columns = [
         pl.Series(WINDOW_START, np.repeat(starts, [note.sample.height for note in notes])),
         pl.Series("seconds", sample["service_us"].to_numpy() / 1e6),
     ]
-    return (
+    known = (
         sample.hstack(columns)
         .group_by(*_WINDOW)
         .agg(
             pl.len().cast(pl.Int64).alias("sample"),
+            pl.col("service_us").sum(),
             *(pl.col("seconds").quantile(q / 100, "linear").alias(f"p{q}_s") for q in (50, 90, 95)),
         )
     )
+    mean = known["service_us"].to_numpy() / (1e6 * known["sample"].to_numpy())
+    return known.drop("service_us").with_columns(pl.Series("mean_s", mean, pl.Float64))
 
 
 def _walk(rows: pl.DataFrame, still_open: pl.DataFrame, open_us: int) -> pl.DataFrame:

@@ -128,7 +128,7 @@ def test_nulls_only_where_the_schema_has_them() -> None:
     """A nullable column may be null in an event, another one may not."""
     columns = OUTPUTS["service_time"].columns
     schema = jsonschema.Draft7Validator(json_schemas()["takt.estimate.service_time.v1"])
-    rows = frame("service_time", p50_s=1.0, p90_s=1.0, p95_s=1.0, work_units=2.0)
+    rows = frame("service_time", mean_s=1.0, p50_s=1.0, p90_s=1.0, p95_s=1.0, work_units=2.0)
     for column in columns:
         nulled = rows.with_columns(pl.lit(None, rows.schema[column.name]).alias(column.name))
         (event,) = events(OUTPUTS["service_time"], rows, flow="throughput", writer="w")

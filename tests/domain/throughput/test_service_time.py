@@ -46,6 +46,7 @@ def published(members, key, sample):
         failed,
         done / 10,
         len(took),
+        float(np.mean(took)) if took else None,
         *(float(np.quantile(took, q)) if took else None for q in (0.5, 0.9, 0.95)),
     )
 
@@ -81,7 +82,7 @@ def oracle(rows):
     return out, (unmatched, abandoned)
 
 
-COLUMNS_OUT = ("done", "failed", "work_units", "sample", "p50_s", "p90_s", "p95_s")
+COLUMNS_OUT = ("done", "failed", "work_units", "sample", "mean_s", "p50_s", "p90_s", "p95_s")
 
 
 def found(output):
