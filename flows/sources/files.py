@@ -34,13 +34,15 @@ from schemas.messages import Messages
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events, enough to make a columnar batch worth its overhead
 _LONGEST_LINE = 256 << 20
 _PARQUET_ROWS = 16_384
+_KNOWN_BY = 512  # bytes; the end of what was read, in every snapshot
 _WAIT = timedelta(milliseconds=200)
 
 PARTITION = "files"
 """Key of a file source's one partition."""
 
-Position = tuple[str, int, int, tuple[str, ...]]
-"""File name, byte position (JSON lines) and line number to go on from; names of finished files still there."""
+Position = tuple[str, int, int, tuple[str, ...], bytes]
+"""File name, byte position (JSON lines) and line number to go on from; names of finished files still there; the end of
+what was read of the file, by which it is known again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,12 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def __init__(self, options: FileSourceOptions, valve: Valve, resume: Position | None) -> None:
         self._options = options
         self._valve = valve
-        self._file, self._byte, self._line, finished = resume or ("", 0, 0, ())
+        self._file, self._byte, self._line, finished, self._tail = resume or ("", 0, 0, (), b"")
+        if self._file and not options.path.is_dir():
+            self._file = options.path.name  # it may have been moved
         self._finished = set(finished)
+        self._known = resume is None
+        """Whether the file is sure to be the one that was read before the start."""
         self._next_awake: datetime | None = None
         self._last_data = time.monotonic()
         self._heard_of = False
@@ -145,7 +151,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     @property
     def position(self) -> Position:
         """Where to go on."""
-        return (self._file, self._byte, self._line, tuple(sorted(self._finished)))
+        return (self._file, self._byte, self._line, tuple(sorted(self._finished)), self._tail)
 
     def _names(self) -> list[str]:
         path = self._options.path
@@ -178,7 +184,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
 
     def _finish(self, name: str, following: str) -> None:
         self._finished = (self._finished | {name}) & set(self._names())
-        self._file, self._byte, self._line = following, 0, 0
+        self._file, self._byte, self._line, self._tail = following, 0, 0, b""
 
     def _more(self) -> bool:
         """Whether there is anything left to read."""
@@ -201,6 +207,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def _read(self, name: str) -> RawBatch | None:
         path = self._path(name)
         with self._reading(path):
+            self._demand_same(path)
             messages = self._parquet(path) if path.suffix == ".parquet" else self._lines(path)
             if len(messages) == 0:
                 self._demand_whole(path)
@@ -232,12 +239,32 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
                 fix="put the whole file back, or give what replaced it another name: files may only grow",
             )
 
+    def _demand_same(self, path: Path) -> None:
+        """What is read of a file at a start must be behind what was read of it before."""
+        if self._known or self._left(path) < 0:
+            return
+        if self._tail and self._end_of_read(path) != self._tail:
+            raise SourceError(
+                f"source {self._options.name!r}: {path} was read up to line {self._line}, and does not hold what was "
+                "read: it was written anew, or is another file",
+                fix="put the file back, or give what replaced it another name: files may be moved, and only grow",
+            )
+        self._known = True
+
+    def _end_of_read(self, path: Path) -> bytes:
+        if path.suffix == ".parquet":
+            return self._parquet_rows(path, self._line - 1, 1)[0][-_KNOWN_BY:]
+        with path.open("rb") as file:
+            file.seek(self._byte - len(self._tail))
+            return file.read(len(self._tail))
+
     def _lines(self, path: Path) -> Messages:
         with path.open("rb") as file:
             file.seek(self._byte)
             data = self._whole_lines(file, path)
         first = self._byte == 0
         self._byte += len(data)
+        self._tail = (self._tail + data if len(data) < _KNOWN_BY else data)[-_KNOWN_BY:]
         if first:
             self._demand_lines(data, path)
             data = data.removeprefix(BYTE_ORDER_MARK)
@@ -276,7 +303,12 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         return data[:end]
 
     def _parquet(self, path: Path) -> Messages:
-        return Messages.of(as_json(pl.scan_parquet(path).slice(self._line, _PARQUET_ROWS).collect()))
+        rows = self._parquet_rows(path, self._line, _PARQUET_ROWS)
+        self._tail = rows[-1][-_KNOWN_BY:] if rows else self._tail
+        return Messages.of(rows)
+
+    def _parquet_rows(self, path: Path, first: int, count: int) -> list[bytes]:
+        return as_json(pl.scan_parquet(path).slice(first, count).collect())
 
     def _batch(self, file: str, messages: Messages, first: int = 0, written_us: int = 0) -> RawBatch:
         n = len(messages)

@@ -298,6 +298,36 @@ def test_file_that_became_shorter_is_refused(tmp_path, follow):
         rows(partition(path, part.snapshot(), follow=follow))
 
 
+@pytest.mark.parametrize("follow", [False, True])
+def test_file_that_was_written_anew_is_refused(tmp_path, follow):
+    """A file of at least the old length that does not hold what was read; one that grew or was moved goes on."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2\n3\n")
+    part = partition(path, follow=follow)
+    assert len(messages(part)) == 3
+    path.write_bytes(b"1\n2\n4\n5\n")
+    with pytest.raises(SourceError, match=r"a\.jsonl was read up to line 3, and does not hold what was read"):
+        rows(partition(path, part.snapshot(), follow=follow))
+    path.write_bytes(b"1\n2\n3\n5\n")
+    moved = path.rename(tmp_path / "b.jsonl")
+    grown = partition(moved, part.snapshot(), follow=follow)
+    assert messages(grown) == [b"5"]
+    assert messages(partition(moved, grown.snapshot(), follow=follow)) == []
+
+
+def test_parquet_file_that_was_written_anew_is_refused(tmp_path):
+    """The same for rows of a Parquet file."""
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"n": [1, 2, 3]}).write_parquet(path)
+    part = partition(path)
+    assert len(messages(part)) == 3
+    pl.DataFrame({"n": [1, 2, 3, 4]}).write_parquet(path)
+    assert messages(partition(path, part.snapshot())) == [b'{"n":4}']
+    pl.DataFrame({"n": [1, 2, 4, 5]}).write_parquet(path)
+    with pytest.raises(SourceError, match="does not hold what was read"):
+        rows(partition(path, part.snapshot()))
+
+
 def test_parquet_file_that_became_shorter_is_refused(tmp_path):
     """The same for rows of a Parquet file."""
     path = tmp_path / "a.parquet"
