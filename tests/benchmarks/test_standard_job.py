@@ -80,6 +80,7 @@ def _row_by_row(source: Path) -> Result:
     return Result(pl.DataFrame(rows), pl.DataFrame({"raw": rejected}), counts["late"], counts["duplicate"])
 
 
+@pytest.mark.slow
 def test_oracle_equals_a_reader_that_goes_row_by_row(source: Path, oracle: Result) -> None:
     """The DuckDB query gives each row the verdict that the rules, applied one row after another, give it."""
     assert differences(_row_by_row(source), oracle) == []

@@ -20,14 +20,15 @@ from tests.sinks.lake.frames import rows_of
 
 @pytest.fixture(scope="module")
 def location(tmp_path_factory: pytest.TempPathFactory) -> LakeLocation:
-    """A lake with a few rows in every output, replaced files waiting to be deleted, and a file nobody knows."""
+    """A lake with rows in every output, replaced files of one waiting to be deleted, and a file nobody knows."""
     made = LakeLocation(tmp_path_factory.mktemp("queries") / "lake")
     writer = LakeWriter(made, "run-1", "throughput", "lake-0")
     writer.resume(None)
-    for part in range(2):
-        for output in OUTPUTS:
-            writer.append(output, rows_of(output, 4, first=4 * part))
-        writer.commit()
+    for output in OUTPUTS:
+        writer.append(output, rows_of(output, 4))
+    writer.commit()
+    writer.append("accounting", rows_of("accounting", 4, first=4))
+    writer.commit()
     writer.close()
     compact(made, now=utc_now())
     (made.data / "internal" / "signal" / "unknown.parquet").write_text("x")

@@ -15,6 +15,7 @@ def loaded() -> set[str]:
     return {*subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["confluent_kafka", "great_expectations", "pandas", "rich", "scipy", "structlog"])
 def test_a_run_over_files_loads_only_what_it_needs(library: str, loaded: set[str]) -> None:
     """Kafka's client is for flows over Kafka, the log for the audit and Kafka, scipy for rare shapes."""

@@ -36,6 +36,7 @@ def test_there_is_a_way_from_everywhere(target: floor.Cell) -> None:
         assert all(floor.is_lane(cell) for cell in way if cell not in {start, target})
 
 
+@pytest.mark.slow
 def test_no_two_robots_want_to_swap_places() -> None:
     """Where a lane leads from one cell to the next, none leads back."""
     steps = {

@@ -99,6 +99,7 @@ def test_search_beats_the_naive_by_far_on_a_large_site():
     assert rows["cost_s"].sum() < Plan(large, nearest(large)).total_s() * 3 / 4
 
 
+@pytest.mark.slow
 def test_search_never_makes_a_plan_dearer():
     """Nor loses or doubles a task."""
     for seed in range(3):

@@ -282,6 +282,7 @@ def test_a_leak_that_is_made_good_every_day_is_one():
     assert said.leaks["direction"].to_list()[:1] == ["loss"]
 
 
+@pytest.mark.slow
 def test_a_leak_too_small_for_one_location_is_found_in_all_together():
     """The SKU's locations are pooled at a site."""
     opening, counts = _leaking(9, locations=("a", "b", "c", "d"), per_day=1)

@@ -60,6 +60,7 @@ def test_reorder_points_of_r_q_equal_stockpyls_exact_ones(textbook):
         assert _least_cost_r(holding, shortage, rate * lead, quantity) == max(point, -1)
 
 
+@pytest.mark.slow
 def test_reorder_points_of_s_s_are_near_stockpyls_exact_ones():
     """At the exact lot S - s: within two units, and dearer by no more than a sixth where stock is worth having."""
     rng = np.random.default_rng(0)

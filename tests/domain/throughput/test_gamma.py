@@ -47,6 +47,7 @@ def test_the_table_is_what_a_fit_gives(probability):
     np.testing.assert_allclose(COEFFICIENTS[probability], fit(probability), rtol=0, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_scipy_stays_out_of_what_needs_it_not():
     """Shapes from 1 on and the probabilities in use need no scipy, whose import would delay the start of every run."""
     code = (

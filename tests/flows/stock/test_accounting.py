@@ -11,7 +11,7 @@ from .lanes import NOWHERE, complete, identity, lanes_of, read_at_once
 from .site import site
 from .step_flow import StockFlow, whole
 
-pytestmark = pytest.mark.xdist_group("stock read at once")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stock read at once")]
 
 COUNTS = ["good", "quarantined", "late", "duplicates", "conflicts"]
 

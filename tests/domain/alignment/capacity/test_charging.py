@@ -62,6 +62,7 @@ def test_the_cycle_is_learned_from_readings_a_minute_apart():
         assert robots[name][0] == pytest.approx(true, rel=0.03), name
 
 
+@pytest.mark.slow
 def test_a_robot_that_never_charges_keeps_the_usual_levels():
     """Without a charge seen the levels are the default's, and drain is what is seen."""
     robots = learned(60, driven("r", 60.0, busy_share=1.0, drain_busy=9.0))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from river.time_series import HoltWinters as RiverHoltWinters
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
-from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
 from domain.demand.experts.holt_winters import HoltWinters
 
@@ -29,10 +27,13 @@ def early_state(expert, series):
     return state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gains", GAINS)
 @pytest.mark.parametrize("season", [1, 4, 7])
 def test_it_equals_statsmodels(gains, season):
     """With fixed gains, from a known state, every one-step forecast is that of `ExponentialSmoothing`."""
+    from statsmodels.tsa.holtwinters import ExponentialSmoothing  # noqa: PLC0415 - loads pandas: a second and more
+
     series = seasonal(40 * season + 60, season)
     start = 16 * season
     expert = HoltWinters(season, *gains)
@@ -47,6 +48,7 @@ def test_it_equals_statsmodels(gains, season):
     np.testing.assert_allclose(ahead, oracle.fittedvalues, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gains", GAINS)
 @pytest.mark.parametrize("season", [1, 4, 7])
 def test_its_path_ahead_equals_statsmodels(gains, season):
@@ -55,6 +57,8 @@ def test_its_path_ahead_equals_statsmodels(gains, season):
     Not of `ExponentialSmoothing`, which up to statsmodels 0.15.0 leaves the newest place of the season out of its
     forecasts (issue 9538 there).
     """
+    from statsmodels.tsa.exponential_smoothing.ets import ETSModel  # noqa: PLC0415 - see above
+
     series = seasonal(40 * season + 60, season)
     start = 16 * season
     expert = HoltWinters(season, *gains)
