@@ -45,6 +45,7 @@ _SEEN_SCHEMA: Final[Schema] = {
 }
 ROBOT_SCHEMA: Final[Schema] = {
     **{name: dtype for name, dtype in _SEEN_SCHEMA.items() if name not in _EVIDENCE},
+    "tasks": pl.Float64,
     "rate": pl.Float64,
     "rate_doubt": pl.Float64,
     "zone_doubt": pl.Float64,
@@ -63,10 +64,10 @@ ROBOT_SCHEMA: Final[Schema] = {
 """Robots as last seen, sorted by site and robot, and what is expected of them.
 
 `seen_us`: time of the newest message, `since_us`: since when it has been able to work, charging or down, whichever it
-is. `rate`: work units per busy hour; `rate_doubt`, `zone_doubt`: relative variances of the robot's own part and of
-what it shares with its zone; `scatter`: variance over mean of the work of some busy time (work units). Failures per
-hour able to work, repairs per hour down, and the number of events each is worth. `drain` and `charge` in % per hour,
-between the levels `low` and `high` (%), which have variances.
+is. `tasks` it has done, those of 12 hours ago half. `rate`: work units per busy hour; `rate_doubt`, `zone_doubt`:
+relative variances of the robot's own part and of what it shares with its zone; `scatter`: variance over mean of the
+work of some busy time (work units). Failures per hour able to work, repairs per hour down, and the number of events
+each is worth. `drain` and `charge` in % per hour, between the levels `low` and `high` (%), which have variances.
 """
 
 
@@ -145,7 +146,8 @@ class Fleet:
         zone = self._zones.found(both)
         hours = (both["last_us"] - both["seen_us"]).to_numpy() / HOUR_US
         available = np.minimum(both["window_available_us"].to_numpy() / HOUR_US, hours)
-        silent = hours * HOUR_US > UNHEARD_US
+        # The newest messages of two windows are a window apart where none is missing.
+        silent = hours * HOUR_US > max(UNHEARD_US, 1.5 * self._window)
         able, was_able = (both[name].is_in(ABLE).to_numpy() for name in ("mode", "mode_before"))
         charging, was_charging = ((both[name] == CHARGING).to_numpy() for name in ("mode", "mode_before"))
         self._outages.learn(

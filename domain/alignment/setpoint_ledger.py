@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from domain.alignment.controllers.guards import counted
 from domain.alignment.setpoint import EXCEPTION_TYPE, Asked, Evidence, Series, Setpoint, Spell, Status
 from domain.alignment.setpoint_answers import Answer, judged
 from domain.alignment.setpoint_config import SetpointConfig
@@ -109,7 +110,7 @@ class Ledger:
             self._end(setpoint, answer.time_us)
             said = f": {answer.comment}" if answer.comment else ""
             self.tell_exception(
-                setpoint, _KINDS[status], f"its controller calls it {status}{said}", answer.time_us, output, answer
+                setpoint, _KINDS[status], f"its controller says so{said}", answer.time_us, output, answer
             )
         else:
             for old, by in self._series(setpoint).entered():
@@ -174,7 +175,7 @@ class Ledger:
         current = self.of(asked.site, asked.zone).current()
         robots = current.asked.robots if current else None
         left = "nothing is in force" if robots is None else f"{robots} stay in force"
-        reason = f"a setpoint of {asked.robots} robots is {kind}: {why}; {left}"
+        reason = f"a setpoint of {counted(asked.robots)} for {asked.zone} of {asked.site} is {kind}: {why}; {left}"
         event, by, comment = (answer.event_id, answer.by, answer.comment) if answer else (None, None, None)
         what = (asked.site, asked.zone, setpoint.name, asked.robots, robots, reason, event, by, comment)
         output.exceptions.append((event_id(EXCEPTION_TYPE, [setpoint.name, kind]), kind, time_us, *what))

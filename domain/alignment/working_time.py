@@ -85,6 +85,16 @@ class WorkingTime:
     lost_anew: Float64
 
 
+def lasting_share() -> pl.Expr:
+    """Share of its time in which a robot of ROBOT_SCHEMA that is never short of work can work, in the long run.
+
+    For each hour of work it is down for failure_rate / repair_rate hours and charges for drain / charge. One that does
+    not tell its charge may have nothing to charge, so that is not taken off.
+    """
+    charging = pl.when(pl.col("battery").is_null()).then(0.0).otherwise(pl.col("drain") / pl.col("charge"))
+    return 1 / (1 + pl.col("failure_rate") / pl.col("repair_rate") + charging)
+
+
 def robots_now(rows: pl.DataFrame, now_us: int) -> Robots:
     """Robots in ROBOT_SCHEMA as they are taken for now."""
     silent = now_us - rows["seen_us"].to_numpy() > UNHEARD_US

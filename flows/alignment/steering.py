@@ -29,6 +29,10 @@ _INPUTS: Final = "alignment.inputs.v1"
 _ASSUMED: Final = "alignment.assumed.v1"
 """Name the kinds of ids."""
 _DAY_US: Final = 86_400_000_000
+_SHOWN_TASKS: Final = 4
+"""Of each robot: then a task in hand, of which only the time is seen, is an eighth of what is known, in the mean."""
+_PATIENCE: Final = 6
+"""Reviews."""
 _ASSUMED_BY: Final = "nobody: no source reads answers, so it is taken to be carried out"
 
 
@@ -111,9 +115,12 @@ class Steering:
             return self._setpoints.hold(*key, at, state.cause)
         reading = self._reading(at, state)
         memory = self._memories.get(key, fresh())
-        held = self._effects.holds(key)
-        decided = stay(reading, memory, "without_effect") if held else self._controller.decide(reading, memory)
-        setting, self._memories[key] = decided
+        if self._effects.holds(key):
+            setting, self._memories[key] = stay(reading, memory, "without_effect")
+        elif _is_new(state, memory):
+            setting, self._memories[key] = stay(reading, memory, "unknown_rate")
+        else:
+            setting, self._memories[key] = self._controller.decide(reading, memory)
         evidence = _evidence(self._controller.name, state, reading, setting)
         sent = self._setpoints.issue(*key, setting.robots, at, evidence, state.robots)
         for status, renews, robots, previous in sent.select("status", "renews", "robots", "previous").iter_rows():
@@ -128,6 +135,7 @@ class Steering:
             demand=state.demand,
             backlog=state.backlog,
             rate=state.rate,
+            availability=state.availability,
             robots=state.robots if in_force is None else in_force,
             pending=self._setpoints.pending(state.site, state.zone, at),
             low=limit.low,
@@ -157,12 +165,22 @@ class Steering:
         self._assumed = [tuple(row) for row in assumed]
 
 
+def _is_new(state: ZoneState, memory: Memory) -> bool:
+    """Whether robots of a zone that nothing was decided for will soon have shown what they do.
+
+    Where there are none, or too few for what waits, nothing would ever be shown without a decision.
+    """
+    undecided = memory.demand is None and memory.since < _PATIENCE
+    return undecided and state.robots > 0 and state.tasks < _SHOWN_TASKS
+
+
 def _evidence(controller: str, state: ZoneState, reading: Reading, setting: Setting) -> Evidence:
     """Why a setpoint is what it is."""
     inputs = {
         "demand": reading.demand,
         "backlog": reading.backlog,
         "rate": reading.rate,
+        "availability": reading.availability,
         "robots": reading.robots,
         "pending": list(reading.pending),
         "low": reading.low,

@@ -11,6 +11,7 @@ import polars as pl
 
 from domain.alignment.availability import HOUR_US
 from domain.alignment.setpoint_tables import HoldCause
+from domain.alignment.working_time import lasting_share
 from flows.alignment.outlook import View
 
 _SITE: Final = ("site",)
@@ -34,10 +35,14 @@ class ZoneState:
     demand: float
     backlog: float
     rate: float
+    availability: float
+    """Share of its time in which a robot can work in the long run."""
     task: float
     """Work of a mean task."""
     robots: int
     """Robots that are there and heard of."""
+    tasks: float
+    """Done of late by each robot that is there, in the mean."""
     fleet: int
     """Robots of the site that are."""
     last_there: int
@@ -59,14 +64,14 @@ def zone_states(
     """All zones that have robots, demand or a backlog, and `others`, by name.
 
     `tasks` are open, `robots` those of the fleet with `active`; nothing is decided about what is `stale_us` old. A zone
-    without robots has the telemetry and the rate of its site.
+    without robots has the telemetry, the rate and the availability of its site.
     """
     heard = robots.filter(pl.col("active") & (pl.col("seen_us") >= at - stale_us))
     newest = _of_site_or_zone(robots, pl.col("seen_us").max())
     there = _by(robots.filter("active"), _ZONE, pl.len())
     present = _of_site_or_zone(heard, pl.len())
     waiting = _by(tasks.filter(pl.col("state") != _STARTED), _ZONE, pl.col("work_micro").sum())
-    rates = {key: fsum(each) / len(each) for key, each in _of_site_or_zone(robots, pl.col("rate")).items()}
+    rates, shares, done = (_means(robots, value) for value in (pl.col("rate"), lasting_share(), pl.col("tasks")))
     demand = {(site, zone): (rate, task) for site, zone, rate, task in view.demand.iter_rows()}
     able = {
         (site, zone): (low, high) for site, zone, low, high in _shortest(view.gaps).select(*_ZONE, *_CAPACITY).rows()
@@ -78,8 +83,10 @@ def zone_states(
             demand=demand.get(key, _NOTHING)[0],
             backlog=waiting.get(key, 0) / _MICRO,
             rate=rates.get(key, rates.get(key[:1], 0.0)),
+            availability=shares.get(key, shares.get(key[:1], 1.0)),
             task=demand.get(key, _NOTHING)[1],
             robots=present.get(key, 0),
+            tasks=done.get(key, 0.0),
             fleet=present.get(key[:1], 0),
             last_there=there.get(key, 0),
             cause=_cause(at - stale_us, newest.get(key, newest.get(key[:1]))),
@@ -114,6 +121,10 @@ def _shortest(gaps: pl.DataFrame) -> pl.DataFrame:
 
 def _of_site_or_zone(rows: pl.DataFrame, value: pl.Expr) -> Mapping[_Key, Any]:
     return {**_by(rows, _SITE, value), **_by(rows, _ZONE, value)}
+
+
+def _means(rows: pl.DataFrame, value: pl.Expr) -> dict[_Key, float]:
+    return {key: fsum(each) / len(each) for key, each in _of_site_or_zone(rows, value).items()}
 
 
 def _by(rows: pl.DataFrame, keys: Sequence[str], value: pl.Expr) -> dict[_Key, Any]:

@@ -16,6 +16,7 @@ SETPOINT_EVIDENCE: Final = (
     Key("demand", "number", "{unit}/h", "Work units an hour expected to arrive when the decision takes effect"),
     Key("backlog", "number", "{unit}", "Work units that wait"),
     Key("rate", "number", "{unit}/h", "Work units that a robot does an hour while busy; 0 where nothing is known"),
+    Key("availability", "number", "1", "Share of its time in which a robot can work in the long run, beside charging"),
     Key("robots", "integer", "1", "Setpoint in force"),
     Key("pending", "integers", "1", "Setpoints sent and not yet in force, oldest first, one per interval of delay"),
     Key("low", "integer", "1", "Fewest robots, by the hard limits in force"),

@@ -39,7 +39,7 @@ def told(output: Output) -> dict:
 
 def test_setpoints() -> None:
     """Each input and part of a setpoint."""
-    state = ZoneState("north", "pick", 10.0, 2.0, 3.0, 1.0, 4, 8, 4, None, (1.0, 2.0))
+    state = ZoneState("north", "pick", 10.0, 2.0, 3.0, 0.8, 1.0, 4, 9.0, 8, 4, None, (1.0, 2.0))
     reading = Reading(10.0, 2.0, 3.0, 4, (4, 5), 0, 8)
     evidence = steering._evidence("smith(1)", state, reading, Setting(5, 4.6, 4.0, 0.5, 0.1, "rate", "because"))
     figures = json.loads(evidence.figures)

@@ -77,10 +77,19 @@ def remembered(memory: Memory, reading: Reading, robots: int, demand: float | No
     return Memory(demand, memory.direction, memory.since + 1)
 
 
+def counted(robots: int) -> str:
+    """Robots in words.
+
+    >>> counted(0), counted(1)
+    ('0 robots', '1 robot')
+    """
+    return f"{robots} robot{'' if robots == 1 else 's'}"
+
+
 Unmoved = Literal["unknown_rate", "unsolved", "without_effect"]
 """What keeps a setpoint where it is whatever the model says."""
 _WHY: Final[dict[Unmoved, str]] = {
-    "unknown_rate": "how much a robot does is not known",
+    "unknown_rate": "too little is known of how much a robot does",
     "unsolved": "no course was found",
     "without_effect": "what was sent does not show in the zone",
 }
@@ -90,6 +99,6 @@ def stay(reading: Reading, memory: Memory, held: Unmoved) -> tuple[Setting, Memo
     """The last setpoint within the limits, while nothing better is known."""
     robots = min(max(reading.last, reading.low), reading.high)
     bounds = "" if robots == reading.last else f", within the limits {reading.low} and {reading.high}"
-    reason = f"{robots} robots: {_WHY[held]}, so the {reading.last} sent last stay{bounds}."
+    reason = f"{counted(robots)}: {_WHY[held]}, so the {reading.last} of before stay{bounds}."
     setting = Setting(robots, float(reading.last), 0.0, 0.0, 0.0, held, reason)
     return setting, remembered(memory, reading, robots, memory.demand)

@@ -1,8 +1,8 @@
 """A reading in units of one robot and one interval, so that formulas need neither hours nor work units.
 
-*Demand* is the number of robots that would just keep up with it. *Backlog* is the number of robot-intervals that it
-takes to clear. A backlog is an integral: with demand d and r robots it changes by d - r in an interval.
-"""
+*Demand* is the number of robots that would just keep up with it, their time to charge and to be repaired included.
+*Backlog* is the number of robot-intervals that it takes to clear. A backlog is an integral: with demand d and r robots it
+changes by d - r in an interval.
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Load:
     dead_zone: float
     """Half its width."""
     per_interval: float
-    """Work units that a busy robot does in an interval: what turns robot-intervals into work units."""
+    """Work units that a robot does in an interval in the mean: what turns robot-intervals into work units."""
 
     @property
     def deviation(self) -> float:
@@ -80,10 +80,11 @@ def load(reading: Reading, memory: Memory, aims: Aims) -> Load | None:
     >>> zone.demand, round(zone.feed_forward, 1), zone.backlog, zone.expected, round(zone.error, 1)
     (23.0, 25.6, 20.0, 18.0, 9.5)
     """
-    per_interval = min(reading.rate, _FASTEST) * aims.interval_s / _SECONDS_PER_HOUR
+    rate = min(reading.rate, _FASTEST) * reading.availability
+    per_interval = rate * aims.interval_s / _SECONDS_PER_HOUR
     if per_interval <= 0:
         return None
-    demand = _ratio(reading.demand, reading.rate)
+    demand = _ratio(reading.demand, rate)
     if memory.demand is not None:
         demand = memory.demand + aims.smoothing * (demand - memory.demand)
     backlog = expected = _ratio(reading.backlog, per_interval)

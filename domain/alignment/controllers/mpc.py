@@ -43,7 +43,7 @@ class MpcController:
     @property
     def name(self) -> str:
         """Kind, version and all parameters."""
-        return named("mpc", 1, self.config)
+        return named("mpc", 2, self.config)
 
     def decide(self, reading: Reading, memory: Memory) -> tuple[Setting, Memory]:
         """The setpoint of this interval, and what to remember.

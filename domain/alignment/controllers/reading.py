@@ -37,6 +37,8 @@ class Reading:
     """Hard limits: no setpoint lies outside, whatever a model says."""
     task: float = 1.0
     """Work units of a mean task: the grain in which work arrives, and so its noise."""
+    availability: float = 1.0
+    """Share of its time in which a robot of the zone can work in the long run: neither charging nor broken."""
 
     def __post_init__(self) -> None:
         for name in ("demand", "backlog", "rate", "task"):
@@ -45,6 +47,8 @@ class Reading:
                 raise ValueError(f"{name} of a reading is {value}, not a finite number of at least 0")
         if min(self.robots, self.low, *self.pending) < 0:
             raise ValueError(f"a reading counts robots below 0: {self}")
+        if not 0 < self.availability <= 1:
+            raise ValueError(f"availability of a reading is {self.availability}, not above 0 and at most 1")
         if self.low > self.high:
             raise ValueError(f"the least number of robots, {self.low}, is above the most, {self.high}")
 

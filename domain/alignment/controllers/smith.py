@@ -2,10 +2,10 @@
 
     u = D / rho + Kc deadzone(B - B*)     Kc = 1 / tc,  B* = 0.2 D,  dead zone sqrt(2 D)
 
-in robots and intervals (`load`), with B the backlog expected when the setpoint takes effect (Smith 1957): what was
-sent and is not yet in force has its effect foreseen, so the same backlog is not answered twice. The gain is that of
-Skogestad (2003) for an integrating process whose dead time the predictor has taken out: tc = delay + 1/2, but no less
-than 1, beyond which decisions at whole intervals overshoot.
+in robots and intervals (`load`), time to charge included, with B the backlog expected when the setpoint takes effect
+(Smith 1957): what was sent and is not yet in force has its effect foreseen, so the same backlog is not answered twice.
+The gain is that of Skogestad (2003) for an integrating process whose dead time the predictor has taken out:
+tc = delay + 1/2, but no less than 1, beyond which decisions at whole intervals overshoot.
 
 Feedback is bounded on both sides. Below: it takes away half the slack of the feed-forward at most, because a zone left
 with no more robots than its demand keeps busy builds up a backlog, is given more, and so on for ever. Above: it never
@@ -62,7 +62,7 @@ class SmithController:
     @property
     def name(self) -> str:
         """Kind, version and all parameters."""
-        return named("feed-forward-p-smith", 2, self.config)
+        return named("feed-forward-p-smith", 3, self.config)
 
     def decide(self, reading: Reading, memory: Memory) -> tuple[Setting, Memory]:
         """The setpoint of this interval, and what to remember. While the rate is not known, the last one stays."""

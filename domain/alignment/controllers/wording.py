@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.alignment.controllers.guards import Guards, turns
+from domain.alignment.controllers.guards import Guards, counted, turns
 from domain.alignment.controllers.load import Aims, Load
 from domain.alignment.controllers.reading import Held, Memory, Reading
 
@@ -20,6 +20,9 @@ _HOLDING: Final[dict[Held, str]] = {
     "unsolved": "",
     "without_effect": "",
 }
+
+_SAID: Final = 0.005
+"""Shares below are not worth a word."""
 
 
 def reason(
@@ -38,12 +41,17 @@ def reason(
         high=reading.high,
     )
     return (
-        f"{robots} robot{'' if robots == 1 else 's'}: work of {_rounded(reading.demand)} units an hour keeps "
-        f"{_rounded(zone.demand)} busy, which at {aims.utilisation:.0%} utilisation are "
+        f"{counted(robots)}: work of {_rounded(reading.demand)} units an hour, smoothed, keeps "
+        f"{_rounded(zone.demand)} busy{_beside(reading)}, which at {aims.utilisation:.0%} utilisation are "
         f"{_rounded(zone.feed_forward)}; the backlog of {_rounded(reading.backlog)} units will be "
         f"{_rounded(zone.expected * unit)} when this takes effect, {_against(zone)} the {_rounded(zone.target * unit)} "
         f"give or take {_rounded(zone.dead_zone * unit)} aimed at; {_rounded(wanted)} are wanted{holding}."
     )
+
+
+def _beside(reading: Reading) -> str:
+    spent = 1 - reading.availability
+    return f" that charge or are broken for {spent:.0%} of their time" if spent >= _SAID else ""
 
 
 def _rounded(value: float) -> str:

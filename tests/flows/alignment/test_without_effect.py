@@ -46,7 +46,8 @@ class Zone:
         demand = DEMAND * (1 + self._wave * sin(2 * pi * self.number / 24))
         self._backlog = max(0.0, self._backlog + (demand - self.robots * RATE) / 12)
         self.steering.advance(None, at)
-        state = ZoneState(*ZONE, demand, self._backlog, RATE, 1.0, self.robots, 40, self.robots, None, (0.0, 0.0))
+        there = self.robots
+        state = ZoneState(*ZONE, demand, self._backlog, RATE, 1.0, 1.0, there, 9.0, 40, there, None, (0.0, 0.0))
         decided = self.steering.decide(at, [state])
         self.exceptions.append(decided.exceptions)
         self.sent += decided.setpoints.filter(pl.col("renews").is_null(), status="sent")["robots"].to_list()
@@ -109,6 +110,6 @@ def test_a_zone_that_is_gone_is_forgotten():
     zone = Zone().go_on(20)
     at = 21 * INTERVAL_US
     zone.steering.advance(None, at)
-    zone.steering.decide(at, [ZoneState("south", "pack", 0.0, 0.0, RATE, 1.0, 1, 1, 1, None, (0.0, 0.0))])
+    zone.steering.decide(at, [ZoneState("south", "pack", 0.0, 0.0, RATE, 1.0, 1.0, 1, 9.0, 1, 1, None, (0.0, 0.0))])
     _, memories, _, effects, _ = zone.steering.snapshot()
     assert {*(tuple(row[:2]) for row in memories), *(tuple(row[:2]) for row in effects)} <= {("south", "pack")}

@@ -19,6 +19,7 @@ _AS_A_RULE = {
     "battery": 90.0,
     "x": None,
     "y": None,
+    "tasks": 100.0,
     "rate": 100.0,
     "rate_doubt": 0.0,
     "zone_doubt": 0.0,

@@ -89,6 +89,20 @@ def test_failures_and_repairs_are_counted(silent):
     assert 1 / robots["repair_rate"][0] == pytest.approx(1 / 6, rel=0.15)
 
 
+@pytest.mark.parametrize("minutes", [1, 5])
+def test_a_robot_heard_in_each_window_has_not_failed(minutes):
+    """However long windows are; and what it drains is learned of it. One that misses a window was away."""
+    fleet, window_us = Fleet(minutes * WINDOW_US), minutes * WINDOW_US
+    for window in range(12):
+        spent = {"busy_us": window_us, "available_us": window_us, "battery": 90.0 - window * minutes / 2}
+        fleet.learn(window * window_us, presence(window, spent | {"last_us": (window + 1) * window_us - 1}), work())
+    robots = fleet.robots()
+    assert robots["failures"][0] == 4
+    assert robots["drain"][0] > 18
+    fleet.learn(14 * window_us, presence(14, spent | {"last_us": 15 * window_us - 1}), work())
+    assert fleet.robots()["failures"][0] == pytest.approx(5, rel=0.01)
+
+
 def test_sites_do_not_learn_from_each_other():
     """What is expected of a site is the same to the last bit whether another one is in the fleet or not."""
     one = taught(30, {"robot": "a", "tasks": 2}, {"robot": "b"})

@@ -5,23 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from domain.alignment.working_time import robots_now, working_time
+from domain.alignment.working_time import lasting_share, robots_now, working_time
 from tests.domain.alignment.capacity.fleets import robots
 
 PATHS = 20_000
 LOW, HIGH, DRAIN, CHARGE = 20.0, 95.0, 14.0, 60.0
 
 
-def simulated(mode, battery, failures, repairs, horizon):
+def simulated(mode, battery, failures, repairs, horizon, paths=PATHS):
     """Hours worked within a horizon, path by path, step by step from one event to the next."""
     rng = np.random.default_rng(11)
-    now, worked, charge = np.zeros(PATHS), np.zeros(PATHS), np.full(PATHS, battery)
-    state = np.full(PATHS, mode)
+    now, worked, charge = np.zeros(paths), np.zeros(paths), np.full(paths, battery)
+    state = np.full(paths, mode)
     while (now < horizon).any():
         empty = (charge - LOW) / DRAIN
-        fails = rng.exponential(1 / failures, PATHS)
+        fails = rng.exponential(1 / failures, paths)
         full = np.maximum(HIGH - charge, 0) / CHARGE
-        repaired = rng.exponential(1 / repairs, PATHS)
+        repaired = rng.exponential(1 / repairs, paths)
         stay = np.select([state == "busy", state == "charging"], [np.minimum(empty, fails), full], repaired)
         passed = np.minimum(np.maximum(stay, 0), np.maximum(horizon - now, 0))
         busy, plugged = state == "busy", state == "charging"
@@ -101,3 +101,14 @@ def test_levels_in_doubt_move_only_what_hangs_on_them(mode, battery, horizon):
     found = working_time(robots_now(fleet, 0), horizon)
     assert found.mean[0] == pytest.approx(paths.mean(), abs=0.02)
     assert found.variance[0] ** 0.5 == pytest.approx(paths.std(), rel=0.25)
+
+
+@pytest.mark.parametrize("failure_rate", [1 / 20, 1.0])
+@pytest.mark.parametrize("mode", ["busy", "charging"])
+def test_in_the_long_run_a_robot_works_the_share_that_lasts(mode, failure_rate):
+    """Whatever it does now; one that does not tell its charge is taken to fail and not to charge."""
+    row = {"mode": mode, "failure_rate": failure_rate, "battery": 60.0, "drain": DRAIN, "charge": CHARGE}
+    rows = robots(row, row | {"battery": None, "mode": "busy"})
+    told, untold = rows.select(lasting_share()).to_series()
+    assert told == pytest.approx(simulated(mode, 60.0, failure_rate, 4.0, 400.0, paths=300).mean() / 400, rel=0.02)
+    assert untold == pytest.approx(4.0 / (4.0 + failure_rate))

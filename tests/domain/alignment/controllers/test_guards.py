@@ -84,7 +84,7 @@ def test_guards_without_sense_are_refused(wrong):
         ({"demand": 1656.0}, fresh(), "rate", ["30 robots", "by 4 an interval", "26 were sent last"]),
         ({"demand": 300.0}, Memory(direction=1, since=2), "dwell", ["went up 2 intervals ago", "before 6"]),
         ({"low": 30}, fresh(), "limit", ["30 robots", "the limits are 30 and 60"]),
-        ({"rate": 0.0}, fresh(), "unknown_rate", ["26 robots", "26 sent last stay"]),
+        ({"rate": 0.0}, fresh(), "unknown_rate", ["26 robots", "26 of before stay"]),
         (
             {"backlog": 90.0, "robots": 28},
             fresh(),
@@ -103,7 +103,7 @@ def test_a_reason_names_the_numbers(change, memory, held, told):
 
 
 @pytest.mark.parametrize(
-    ("controller", "kind"), [(SmithController(), "feed-forward-p-smith@2("), (MpcController(), "mpc@1(")]
+    ("controller", "kind"), [(SmithController(), "feed-forward-p-smith@3("), (MpcController(), "mpc@2(")]
 )
 def test_a_controllers_name_holds_all_its_parameters(controller, kind):
     assert controller.name.startswith(kind)

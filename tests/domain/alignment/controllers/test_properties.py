@@ -32,6 +32,7 @@ def readings(draw):
         low=low,
         high=high,
         task=draw(amounts),
+        availability=draw(st.sampled_from([1e-12, 0.5, 1.0])),
     )
 
 
@@ -102,3 +103,20 @@ def test_more_backlog_never_asks_for_fewer_robots(reading, memory, more):
     controller = CONTROLLERS[0]
     worse = replace(reading, backlog=min(reading.backlog + more, 1.7e308))
     assert controller.decide(worse, memory)[0].wanted >= controller.decide(reading, memory)[0].wanted
+
+
+@pytest.mark.parametrize("controller", CONTROLLERS, ids=NAMES)
+def test_a_robot_that_can_work_for_half_its_time_does_half(controller):
+    """Twice the robots are asked for, whatever keeps them from work; and the reason says so."""
+    half, slow = replace(PLAIN, availability=0.5), replace(PLAIN, rate=PLAIN.rate / 2)
+    ways = [controller.decide(reading, Memory()) for reading in (half, slow)]
+    assert [setting.feed_forward for setting, _ in ways] == [pytest.approx(2 * 828 / 36 / 0.9)] * 2
+    assert ways[0][1] == ways[1][1]
+    assert "keeps 46 busy that charge or are broken for 50% of their time" in ways[0][0].reason
+    assert "charge" not in ways[1][0].reason
+
+
+@pytest.mark.parametrize("availability", [0.0, -0.1, 1.01, float("nan")])
+def test_a_share_of_time_is_above_zero_and_at_most_one(availability):
+    with pytest.raises(ValueError, match="availability of a reading is"):
+        replace(PLAIN, availability=availability)
