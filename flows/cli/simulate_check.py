@@ -41,9 +41,9 @@ def check(folder: Annotated[Path, typer.Argument(help="folder of `takt simulate 
     truth = {name: _frame(rows) for name, rows in document.items()}
     found = {name: _lake(folder, sql) for name, sql in _TABLES.items()}
     table = Table(title="estimate against truth", title_justify="left")
-    table.add_column("what", no_wrap=True)
+    table.add_column("what")
     for name in ("truth", "found", "error"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for line in (*demand_check.lines(truth, found), *stock_check.lines(truth, found)):
         table.add_row(*line)
     out.print(table)

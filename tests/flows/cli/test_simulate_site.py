@@ -24,6 +24,7 @@ def test_a_clean_site_is_worked_off_without_a_complaint(tmp_path, monkeypatch):
     assert not rows(tmp_path, broken + " AND subject NOT LIKE '%/negative_in_transit'")
     checked = takt(tmp_path, "simulate", "check", ".").stdout
     assert "0 off" in checked
+    assert "…" not in checked  # no number is cut, however narrow the terminal
     again = takt(tmp_path, "simulate", "site", ".", code=1).stderr
     assert "holds the lake of another simulated site" in again
     truth = json.loads((tmp_path / "truth.json").read_text("utf-8"))
