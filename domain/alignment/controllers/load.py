@@ -1,8 +1,9 @@
 """A reading in units of one robot and one interval, so that formulas need neither hours nor work units.
 
 *Demand* is the number of robots that would just keep up with it, their time to charge and to be repaired included.
-*Backlog* is the number of robot-intervals that it takes to clear. A backlog is an integral: with demand d and r robots it
-changes by d - r in an interval.
+*Backlog* is the number of robot-intervals that it takes to clear. A backlog is an integral: with demand d and r robots
+it changes by d - r in an interval.
+"""
 
 from __future__ import annotations
 
