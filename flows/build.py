@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -45,19 +45,31 @@ _STOCK, _ALIGNMENT = "all:stock", "all:alignment"
 _Gate = Callable[[RawBatch], GatedBatch]
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """A start of a run: when the run began, which sources it read before, and who hears how far it has come."""
+
+    begun_us: int
+    before: Collection[str]
+    told: Told | None
+
+
 def lake_location(settings: Settings) -> LakeLocation:
     """Where the lake of these settings is."""
     postgres = settings.lake.postgres
     return LakeLocation(settings.lake.folder, postgres.get_secret_value() if postgres else None)
 
 
-def build(settings: Settings, run: Run, audit: Audit | None = None, told: Told | None = None) -> Dataflow:
+def build(
+    settings: Settings, run: Run, before: Collection[str] = (), audit: Audit | None = None, told: Told | None = None
+) -> Dataflow:
     """The throughput flow of these settings, audited and watched or not. Raises a TaktError that names what is missing.
 
-    `told` hears how far sources that end have come.
+    Sources `before` were read at an earlier start. `told` hears how far sources that end have come.
     """
     gates = {name: register(contract_of(settings, name)) for name in settings.sources}
-    inputs = [_input(name, settings, gates[name], run, audit, told) for name in settings.sources]
+    start = _Start(run.started_us, before, told)
+    inputs = [_input(name, settings, gates[name], start, audit) for name in settings.sources]
     findings = audit.findings(follow=settings.endless) if audit else None
     sinks = _sinks(settings, run, gates.values())
     return wire(FLOW, inputs, _estimates(settings, inputs), sinks, settings.recovery.folder / PARTS, findings)
@@ -116,14 +128,12 @@ def _bounds(settings: Settings, kind: Kind) -> tuple[TimeBounds, int]:
     return TimeBounds(_us(time.window_s), _us(time.disorder_s), _us(time.lateness_s)), _us(time.dedupe_s)
 
 
-def _input(
-    name: str, settings: Settings, registered: Registered, run: Run, audit: Audit | None, told: Told | None
-) -> Input:
+def _input(name: str, settings: Settings, registered: Registered, start: _Start, audit: Audit | None) -> Input:
     contract = registered.contract
     kind = kind_of(contract.key, name, aligned=settings.alignment is not None)
     demand_fields(contract)
     valves = Valves(settings.breaker.pause_s)
-    source, partitions, key = _source(name, settings, run, valves, told)
+    source, partitions, key = _source(name, settings, start, valves)
     bounds, dedupe_us = _bounds(settings, kind)
     spec = Stream(
         contract=contract.key,
@@ -164,11 +174,11 @@ def _filled(gate: _Gate, kind: Kind, registered: Registered) -> _Gate:
 
 
 def _source(
-    name: str, settings: Settings, run: Run, valves: Valves, told: Told | None
+    name: str, settings: Settings, start: _Start, valves: Valves
 ) -> tuple[Source[RawBatch], tuple[str, ...], Callable[[RawBatch], str]]:
-    chosen = settings.sources[name]
+    chosen, told = settings.sources[name], start.told
     if isinstance(chosen, FileSettings):
-        source = FileSource(FileSourceOptions(name, chosen.path, chosen.follow, run.started_us), valves)
+        source = FileSource(FileSourceOptions(name, chosen.path, chosen.follow, start.begun_us), valves)
         if told is None or chosen.follow:
             return source, (PARTITION,), lambda _: PARTITION
         files = Extent(chosen.path)
@@ -176,7 +186,7 @@ def _source(
         return watched, (PARTITION,), lambda _: PARTITION
     from flows import kafka  # noqa: PLC0415 - loads a client that a flow over files need not wait for
 
-    topic = kafka.source(name, chosen, settings, valves)
+    topic = kafka.source(name, chosen, settings, valves, start.begun_us if name in start.before else None)
     parts = tuple(topic.list_parts())
     if told is None or not chosen.stop_at_end:
         return topic, parts, lambda raw: raw.partition

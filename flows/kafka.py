@@ -44,14 +44,20 @@ def inputs(settings: Settings) -> set[str]:
     return {source.topic for source in settings.sources.values() if isinstance(source, KafkaSettings)}
 
 
-def source(name: str, chosen: KafkaSettings, settings: Settings, valves: Valves) -> KafkaSource:
-    """Source `name` of the settings, which reads a topic. Raises SettingsError without a [kafka] section."""
+def source(
+    name: str, chosen: KafkaSettings, settings: Settings, valves: Valves, since_us: int | None = None
+) -> KafkaSource:
+    """Source `name` of the settings, which reads a topic; if the run has read it before, it did so `since_us`.
+
+    Raises SettingsError without a [kafka] section.
+    """
     options = KafkaSourceOptions(
         name=name,
         topic=chosen.topic,
         group=settings.kafka.group if settings.kafka else "",
         start=chosen.start,
         stop_at_end=chosen.stop_at_end,
+        since_ms=None if since_us is None else since_us // 1000,
     )
     return KafkaSource(connection(settings), options, valves)
 

@@ -44,7 +44,7 @@ class Run(msgspec.Struct, frozen=True):
     run_id: str
     flow: str
     started_us: int
-    """When the run was first started, in microseconds since the epoch: the arrival time of file rows."""
+    """When the run was first started, in microseconds since the epoch: no row of a file arrives before."""
     format: int = _FORMAT
     bound: dict[str, str] = {}
     """Settings that the stored state is made for, as they were when the run first had them."""
@@ -60,10 +60,10 @@ def opened(
     now_us: int,
     bound: Mapping[str, str] = _NOTHING,
     reads: Mapping[str, str] = _NOTHING,
-) -> Iterator[tuple[Run, RecoveryConfig, bool]]:
+) -> Iterator[tuple[Run, RecoveryConfig, frozenset[str]]]:
     """Open, or create, the recovery store of a flow for as long as the flow runs.
 
-    Yields the run, the engine's recovery configuration and whether there was state before. `bound` are the settings
+    Yields the run, the engine's recovery configuration and the sources that were read before. `bound` are the settings
     that the state depends on, `reads` tells what each source reads. Raises RecoveryError when the folder is open to
     others, in use, or belongs to another flow or format, and when such a setting is another than that of the run, or
     a source has another name.
@@ -73,14 +73,13 @@ def opened(
         _create(folder)
     demand_private(folder)
     with _locked(folder):
-        known = store.exists()
-        run = _known_run(folder, flow) if known else _new_run(folder, flow, now_us)
+        run = _known_run(folder, flow) if store.exists() else _new_run(folder, flow, now_us)
         _readable(store, prune)
         _sweep(folder / PARTS, store)
         if resume_epoch(store) is None:  # nothing was done yet
             run = msgspec.structs.replace(run, bound={}, reads={})
-        run = bind(folder, run, bound, reads)
-        yield run, RecoveryConfig(store), known
+        before = frozenset(run.reads)
+        yield bind(folder, run, bound, reads), RecoveryConfig(store), before
 
 
 def resume_epoch(store: Path) -> int | None:

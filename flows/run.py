@@ -29,14 +29,14 @@ def run(settings: Settings, told: Told | None = None) -> None:
         raise SettingsError("there are no sources", fix="add a [sources.NAME] section; see docs/how-to/first-flow.md")
     folder, now_us = settings.recovery.folder, time.time_ns() // 1000
     bound, reads = bound_settings(settings), read_places(settings)
-    with recovery.opened(folder, flow=FLOW, now_us=now_us, bound=bound, reads=reads) as (run, store, _):
+    with recovery.opened(folder, flow=FLOW, now_us=now_us, bound=bound, reads=reads) as (run, store, before):
         if not settings.audit.enabled:
-            _run(build(settings, run, told=told), settings, run, store)
+            _run(build(settings, run, before, told=told), settings, run, store)
             return
         from flows.audit import audit_of  # noqa: PLC0415 - loads what a run without it need not wait for
 
         with audit_of(settings, run) as audit:
-            _run(build(settings, run, audit, told), settings, run, store)
+            _run(build(settings, run, before, audit, told), settings, run, store)
 
 
 def _run(flow: Dataflow, settings: Settings, run: recovery.Run, store: RecoveryConfig) -> None:

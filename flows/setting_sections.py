@@ -121,7 +121,8 @@ class KafkaSource(Section):
     contract: str = Field(description="contract and version, as in robot.state@1")
     topic: str = Field(description="the topic; a run keeps the one it began with")
     start: Literal["earliest", "latest", "committed"] = Field(
-        default="earliest", description="where a run begins; it goes on where it stopped"
+        default="earliest",
+        description="where a run begins; it goes on where it stopped, with all of the partitions added since",
     )
     stop_at_end: bool = Field(default=False, description="end at the offsets that were last at the start")
 

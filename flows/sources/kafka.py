@@ -53,8 +53,10 @@ class KafkaSourceOptions:
     """Which topic, for which source.
 
     `start` counts only where there is no resume state; `committed` falls back to earliest for a group without
-    offsets. With `stop_at_end` the stream ends at the end as it was at the start. `silence_s`: after each such
-    span without messages an empty batch is emitted, so that idleness can be seen.
+    offsets. If the run has read the topic before, `since_ms` is when it began: a partition without state was added
+    since, and even `latest` reads what came to it from then on. With `stop_at_end` the stream ends at the end as it was
+    at the start. `silence_s`: after each such span without messages an empty batch is emitted, so that idleness can be
+    seen.
     """
 
     name: str
@@ -64,6 +66,7 @@ class KafkaSourceOptions:
     stop_at_end: bool = False
     batch_rows: int = 20_000
     silence_s: float = 1.0
+    since_ms: int | None = None
 
 
 class KafkaSource(FixedPartitionedSource[RawBatch, int]):
@@ -205,11 +208,17 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
 
     def _chosen_start(self, partition: TopicPartition, low: int, high: int, wait_s: float) -> int:
         if self._options.start == "latest":
-            return high
+            return high if self._options.since_ms is None else self._since(self._options.since_ms, high, wait_s)
         if self._options.start == "committed":
             committed = self._consumer.committed([partition], timeout=wait_s)[0].offset
             return committed if committed >= 0 else low
         return low
+
+    def _since(self, time_ms: int, high: int, wait_s: float) -> int:
+        """Offset of the first message with a timestamp not before a time, else the one behind the last."""
+        partition = TopicPartition(self._options.topic, self._number, time_ms)
+        offset = self._consumer.offsets_for_times([partition], timeout=wait_s)[0].offset
+        return offset if offset >= 0 else high
 
     def _sift(self, polled: list[Message]) -> list[Message]:
         """Messages without the events among them, which are taken note of."""

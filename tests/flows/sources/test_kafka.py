@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from dataclasses import replace
 
 import pytest
 from bytewax.inputs import StatefulSourcePartition
@@ -122,6 +123,18 @@ def test_start_without_state(kafka: Kafka, start: str, expected: list[bytes]) ->
     got: list[RawBatch] = []
     until(lambda: bool(got.extend(source.next_batch())) or len(messages(got)) == len(expected))
     assert messages(got) == expected
+
+
+def test_a_partition_that_was_added_is_read_from_its_beginning(kafka: Kafka) -> None:
+    """What came to it before the run could know of it is not passed over, though the run began at the latest."""
+    topic = kafka.topic(partitions=2)
+    kafka.produce(topic, [b"early"], partition=1)
+    began_ms = int(time.time() * 1000)
+    given = options(topic, start="latest", stop_at_end=True)
+    assert messages(drain(part(kafka, given, number="1"))) == []
+    later = replace(given, since_ms=began_ms - 3_600_000)
+    assert messages(drain(part(kafka, later, number="1"))) == [b"early"]
+    assert messages(drain(part(kafka, replace(given, since_ms=began_ms + 3_600_000), number="1"))) == []
 
 
 def test_group_mirrors_durable_snapshots(kafka: Kafka) -> None:
