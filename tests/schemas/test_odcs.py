@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from datetime import date
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -36,14 +38,22 @@ SHIPPED = [
 ]
 
 
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
 def document(key: str = "robot.state@1") -> dict[str, Any]:
+    return deepcopy(_shipped(key))
+
+
+@cache
+def _shipped(key: str) -> dict[str, Any]:
     name, version = key.split("@")
     text = files("schemas").joinpath("contracts", f"{name}.v{version}.odcs.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 
 def read(doc: dict[str, Any]) -> Contract:
-    return read_contract(yaml.safe_dump(doc), "here.odcs.yaml")
+    return read_contract(yaml.dump(doc, Dumper=DUMPER), "here.odcs.yaml")
 
 
 def test_the_contracts_of_takt_come_with_the_package() -> None:
