@@ -94,3 +94,28 @@ def test_rows_of_a_lane_that_comes_back_are_booked(restart):
     nuts = flow.newest("stock_position").filter(sku="nut").sort("window_end")["on_hand"].to_list()
     assert nuts[-1] == 16
     assert flow.table("signal")["kind"].to_list() == ["partition_returned"]
+
+
+def item(name: str, time_s: float) -> bytes:
+    """An item of another SKU, told again."""
+    row = {"event_id": name, "sku": "heartbeat", "category": "none", "uom": "each", "abc": "C", "unit_cost": 0.0}
+    row |= {"pack": 1.0, "minimum_order": 0.0, "lead_time_mean_d": 0.0, "lead_time_sd_d": 0.0, "review_d": 1.0}
+    return json.dumps(row | {"service_level": 0.95, "event_time": text(time_s)}).encode()
+
+
+def test_time_passes_by_events_of_any_stream():
+    """The last count before a quiet time is looked at again with the second event behind its grace, of whatever kind."""
+    flow = StockFlow(NOWHERE, partitions=["0"])
+    items, counts, moves = ("item", "0"), ("inventory.count", "0"), ("inventory.move", "0")
+    flow.read(moves, [move("opening", 10, 0, reason="opening")])
+    flow.read(counts, [count("short", 7, HOUR_S)])
+    for lane in flow.lanes:
+        if lane != items:
+            flow.go_silent(lane)
+    due_s = DAY_S + 2 * HOUR_S
+    looks = []
+    for beat in range(3):
+        flow.read(items, [item(f"beat-{beat}", due_s + beat * HOUR_S)])
+        looks.append(flow.table("reconciliation").filter(stage="final").height)
+    assert looks == [0, 1, 1]
+    assert flow.table("adjustment")["status"].to_list() == ["proposed"]
