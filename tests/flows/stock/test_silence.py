@@ -104,7 +104,7 @@ def item(name: str, time_s: float) -> bytes:
 
 
 def test_time_passes_by_events_of_any_stream():
-    """The last count before a quiet time is looked at again with the second event behind its grace, of whatever kind."""
+    """The last count before a quiet time is looked at again with the second event behind its grace, of any kind."""
     flow = StockFlow(NOWHERE, partitions=["0"])
     items, counts, moves = ("item", "0"), ("inventory.count", "0"), ("inventory.move", "0")
     flow.read(moves, [move("opening", 10, 0, reason="opening")])
