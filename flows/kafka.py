@@ -76,8 +76,9 @@ def sink(settings: Settings, run: Run) -> KafkaSink:
 def create_topics(settings: Settings, partitions: int) -> list[str]:
     """Make the missing topics of the settings: those that are read with `partitions`, those that are written with one.
 
+    What is read is dated by the brokers, as the gate holds event times against that: a sender's clock says nothing.
     Returns the names of those that were made. Raises SettingsError without a [kafka] section, SinkError when no broker
     answers or the user may not make them.
     """
     wanted = dict.fromkeys(topics(settings).values(), 1) | dict.fromkeys(sorted(inputs(settings)), partitions)
-    return ensure_topics(connection(settings), wanted)
+    return ensure_topics(connection(settings), wanted, inputs(settings))

@@ -1,9 +1,9 @@
-"""Make the topics that a flow writes, where they are missing and the brokers allow it."""
+"""Make the topics that a flow reads or writes, where they are missing and the brokers allow it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined] # public, but not in its __all__
@@ -14,12 +14,16 @@ from sinks.kafka.link import Link
 
 _ASK_S = 1.0
 _PAUSE_S = 0.1
+_APPEND_TIME = {"message.timestamp.type": "LogAppendTime"}
 _NO_ID = str(Uuid(0, 0))
 
 
-def ensure_topics(connection: KafkaConnection, partitions: Mapping[str, int]) -> list[str]:
+def ensure_topics(
+    connection: KafkaConnection, partitions: Mapping[str, int], dated_by_brokers: Collection[str] = ()
+) -> list[str]:
     """Create each topic that is missing, with its number of partitions; returns those that were.
 
+    Messages of those `dated_by_brokers` have the time at which they were appended, others what their senders say.
     A topic that exists stays as it is. Raises SinkError when no broker answers within `wait_s` or they refuse.
     """
     link = Link(connection, SinkError, "topics")
@@ -28,7 +32,10 @@ def ensure_topics(connection: KafkaConnection, partitions: Mapping[str, int]) ->
     if not missing:
         return []
     # Replication is the brokers' default.
-    wanted = [NewTopic(topic, num_partitions=partitions[topic]) for topic in missing]
+    wanted = [
+        NewTopic(topic, num_partitions=partitions[topic], config=_APPEND_TIME if topic in dated_by_brokers else {})
+        for topic in missing
+    ]
     for topic, created in admin.create_topics(wanted, operation_timeout=connection.wait_s).items():
         try:
             created.result()

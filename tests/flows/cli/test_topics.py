@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from confluent_kafka.admin import ConfigResource
 
 from tests.flows.cli.command import takt
 
@@ -31,7 +32,10 @@ stop_at_end = true
 
 @pytest.mark.slow
 def test_missing_topics_are_named_and_made(tmp_path, kafka):
-    """Run and doctor name the command; it makes what is read and what is written, once; then the flow runs."""
+    """Run and doctor name the command; it makes what is read and what is written, once; then the flow runs.
+
+    Messages that are read arrive by the brokers' clock, as those of their senders are judged by it.
+    """
     name = f"fresh-{uuid.uuid4().hex[:8]}"
     (tmp_path / "takt.toml").write_text(SETTINGS.format(bootstrap=kafka.broker.bootstrap, name=name), "utf-8")
     told = takt(tmp_path, "run", code=1).stderr
@@ -46,6 +50,9 @@ def test_missing_topics_are_named_and_made(tmp_path, kafka):
     found = kafka.admin.list_topics(timeout=10).topics
     counts = {role: len(found[f"{name}-{role}"].partitions) for role in ("telemetry", "estimates", "signals")}
     assert counts == {"telemetry": 3, "estimates": 1, "signals": 1}
+    asked = [ConfigResource(ConfigResource.Type.TOPIC, f"{name}-{role}") for role in ("telemetry", "signals")]
+    dated = [told.result(30)["message.timestamp.type"].value for told in kafka.admin.describe_configs(asked).values()]
+    assert dated == ["LogAppendTime", "CreateTime"]
     assert "none was missing" in takt(tmp_path, "doctor", "--create-topics").stdout
     assert "nothing was there to read" in takt(tmp_path, "run").stderr
 
