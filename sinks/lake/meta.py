@@ -124,7 +124,7 @@ FRESHNESS = Output(
 ATTEMPTS = Output(
     name="quarantine_attempts",
     grain="one row per source and different message ever rejected",
-    comment="How often the same bytes were rejected: once at first reading, and again with each replay that failed",
+    comment="How often the same bytes were rejected: first, with each replay that failed, and whenever sent again",
     columns=(
         Column("source", "string", "", "Source, as named in the settings"),
         Column("contract", "string", "", "Contract and version of the latest attempt"),
