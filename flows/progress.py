@@ -59,7 +59,7 @@ class Extent:
 @cache
 def _rows(path: Path, _: int) -> int:
     """Rows of a Parquet file of a certain size."""
-    return int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
 
 
 class Placed(Protocol[Here_co]):

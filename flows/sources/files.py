@@ -198,7 +198,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def _left(self, path: Path) -> int:
         """Bytes, or Parquet rows, that are not read yet; below zero for a file that was longer once."""
         if path.suffix == ".parquet":
-            return int(pl.scan_parquet(path).select(pl.len()).collect().item()) - self._line
+            return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()) - self._line
         return path.stat().st_size - self._byte
 
     def _path(self, name: str) -> Path:
@@ -308,7 +308,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         return Messages.of(rows)
 
     def _parquet_rows(self, path: Path, first: int, count: int) -> list[bytes]:
-        return as_json(pl.scan_parquet(path).slice(first, count).collect())
+        return as_json(pl.scan_parquet(path, glob=False).slice(first, count).collect())
 
     def _batch(self, file: str, messages: Messages, first: int = 0, written_us: int = 0) -> RawBatch:
         n = len(messages)

@@ -159,6 +159,14 @@ def test_rows_arrive_when_they_are_written_and_not_before_the_run_began(tmp_path
     assert arrivals == [7, 1_000_000_000, 2_000_000_000]
 
 
+def test_the_name_of_a_file_is_no_pattern(tmp_path):
+    """A second download is called `a[1]`; and what looks like a pattern does not bring in other files."""
+    names = ["a[1].parquet", "b*.parquet", "bc.parquet"]
+    for name in names:
+        pl.DataFrame({"name": [name]}).write_parquet(tmp_path / name)
+    assert messages(partition(tmp_path)) == [b'{"name":"%s"}' % name.encode() for name in names]
+
+
 def test_a_file_whose_name_is_no_text_stops_the_flow(tmp_path):
     """Rows could not tell where they come from; the error says so with the name as Python writes it."""
     Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.jsonl")).write_bytes(b"1\n")
