@@ -53,7 +53,7 @@ def demand_at_least(sold: float, mean: float, variance: float) -> Tail:
     if reached > _REACH:
         first = mean * once / reached
         return Tail(max(sold, first), max(0.0, pairs * twice / reached + first - first * first))
-    decay = min(decay, 1 - 1 / (least + 1))
+    # So far out `least` is above the mean, so decay is below least / (least + 1).
     return Tail(sold + decay / (1 - decay), decay / (1 - decay) ** 2)
 
 
