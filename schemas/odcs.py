@@ -23,7 +23,6 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-import yaml
 from open_data_contract_standard.model import (
     CustomProperty,
     DataQuality,
@@ -32,12 +31,11 @@ from open_data_contract_standard.model import (
     SchemaProperty,
     Team,
 )
-from pydantic import ValidationError
 
 from schemas.contract import Contract, Field, FieldType, Rule, Severity
 from schemas.errors import ContractError
+from schemas.odcs_document import parse
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML was built with it
 _TYPES: Final[Mapping[str, FieldType]] = {
     "string": "string",
     "integer": "integer",
@@ -84,7 +82,7 @@ def read_contract(text: str, place: str) -> Contract:
     Raises ContractError that lists everything wrong with the document.
     """
     reader = _Reader(place)
-    contract = reader.contract(_parse(text, place))
+    contract = reader.contract(parse(text, place))
     if reader.problems:
         listed = "".join(f"\n  - {problem}" for problem in reader.problems)
         raise ContractError(
@@ -92,41 +90,6 @@ def read_contract(text: str, place: str) -> Contract:
             fix="correct the document; schemas/contracts holds examples that load",
         )
     return cast("Contract", contract)  # no problems: the reader got to the end
-
-
-def _parse(text: str, place: str) -> OpenDataContractStandard:
-    try:
-        data = yaml.load(text, Loader=_LOADER)  # noqa: S506 - both are safe loaders
-    except yaml.YAMLError as error:
-        raise ContractError(f"{place}: not YAML: {error}", fix="correct the YAML at that place") from error
-    if not isinstance(data, dict):
-        raise ContractError(f"{place}: not an ODCS document", fix="start with `apiVersion: v3.1.0`")
-    try:
-        document = OpenDataContractStandard.model_validate(data)
-    except ValidationError as error:
-        listed = "".join(f"\n  - {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ContractError(
-            f"{place}: not an ODCS 3.1 document:{listed}", fix="correct these keys as ODCS 3.1 has them"
-        ) from error
-    lost = list(_lost(data, document.model_dump(by_alias=True, exclude_unset=True), ""))
-    if lost:
-        raise ContractError(
-            f"{place}: ODCS knows no key {', '.join(lost)}", fix="correct the spelling, or use customProperties"
-        )
-    return document
-
-
-def _lost(data: object, kept: object, path: str) -> Iterable[str]:
-    """Paths of keys that the ODCS model dropped: a misspelt key must not pass in silence."""
-    if isinstance(data, dict) and isinstance(kept, dict):
-        for key, value in data.items():
-            if key in kept:
-                yield from _lost(value, kept[key], f"{path}.{key}")
-            else:
-                yield f"{path}.{key}".lstrip(".")
-    elif isinstance(data, list) and isinstance(kept, list):
-        for index, (value, other) in enumerate(zip(data, kept, strict=True)):
-            yield from _lost(value, other, f"{path}[{index}]")
 
 
 def _is_finite(value: object) -> bool:
