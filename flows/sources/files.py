@@ -13,29 +13,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-import polars as pl
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.sources.file_kinds import BYTE_ORDER_MARK, other_kind
+from flows.sources.file_reader import BEGINNING, FileReader, Lot, Place
 from flows.valve import Valve, Valves
-from schemas.adapters.json_rows import as_json
 from schemas.batch import RawBatch
 from schemas.errors import SourceError
 from schemas.messages import Messages
 
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events, enough to make a columnar batch worth its overhead
-_LONGEST_LINE = 256 << 20
 _PARQUET_ROWS = 16_384
-_KNOWN_BY = 512  # bytes; the end of what was read, in every snapshot
 _WAIT = timedelta(milliseconds=200)
+_NO_MESSAGES = Messages.of([])
 
 PARTITION = "files"
 """Key of a file source's one partition."""
@@ -83,12 +77,9 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def __init__(self, options: FileSourceOptions, valve: Valve, resume: Position | None) -> None:
         self._options = options
         self._valve = valve
-        self._file, self._byte, self._line, finished, self._tail = resume or ("", 0, 0, (), b"")
-        if self._file and not options.path.is_dir():
-            self._file = options.path.name  # it may have been moved
+        name, byte, line, finished, tail = resume or ("", 0, 0, (), b"")
+        self._reader = self._reading(name, Place(byte, line, tail), resumed=True) if name else None
         self._finished = set(finished)
-        self._known = resume is None
-        """Whether the file is sure to be the one that was read before the start."""
         self._next_awake: datetime | None = None
         self._last_data = time.monotonic()
         self._heard_of = False
@@ -99,33 +90,34 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             return self._stop()
         if not self._valve.may_read():
             return self._wait()
-        while name := self._current():
-            batch = self._read(name)
-            following = None if batch is not None else self._following()
+        while reader := self._current():
+            lot = self._read(reader)
+            following = None if lot is not None else self._following()
             if following is not None:
                 # Once more: what was appended before the next file was there came after the first look, maybe.
-                batch = self._read(name)
-            if batch is not None:
+                lot = self._read(reader)
+            if lot is not None:
                 self._last_data = time.monotonic()
                 self._next_awake = None
                 self._heard_of = True
-                return [batch]
+                return [self._batch(*lot)]
             if following is None:
                 break
-            self._finish(name, following)
+            self._finish(reader, following)
         if not self._options.follow:
             return self._end()
         if time.monotonic() - self._last_data < 1.0:
             return self._wait()
         self._next_awake = datetime.now(UTC) + _WAIT
         self._last_data = time.monotonic()
-        return [self._batch(self._file, Messages.of([]))]
+        return [self._batch()]
 
     def _stop(self) -> list[RawBatch]:
         """The breaker is open on a bounded input: end it, once everything read is told."""
-        if not self._more():
+        reader = self._current()
+        if reader is None or not (reader.has_more or self._following()):
             raise StopIteration
-        self._valve.give_up(f"source {self._options.name!r}, {self._file} line {self._line + 1}")
+        self._valve.give_up(f"source {self._options.name!r}, {reader.path.name} line {reader.place.line + 1}")
         return self._wait()
 
     def _end(self) -> list[RawBatch]:
@@ -133,7 +125,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             raise StopIteration
         # Whoever merges streams waits for every partition of which it has not heard that it ended.
         self._heard_of = True
-        return [self._batch(self._file, Messages.of([]))]
+        return [self._batch()]
 
     def _wait(self) -> list[RawBatch]:
         self._next_awake = datetime.now(UTC) + _WAIT
@@ -151,7 +143,13 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     @property
     def position(self) -> Position:
         """Where to go on."""
-        return (self._file, self._byte, self._line, tuple(sorted(self._finished)), self._tail)
+        byte, line, tail = self._reader.place if self._reader else BEGINNING
+        return (self._name, byte, line, tuple(sorted(self._finished)), tail)
+
+    @property
+    def _name(self) -> str:
+        """Name of the file that is being read, empty before the first."""
+        return self._reader.path.name if self._reader else ""
 
     def _names(self) -> list[str]:
         path = self._options.path
@@ -173,148 +171,32 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
                 fix="give it another name, or take it out of the folder",
             ) from error
 
-    def _current(self) -> str | None:
-        if self._file:
-            return self._file
-        self._file = next(iter(self._names()), "")
-        return self._file or None
+    def _current(self) -> FileReader | None:
+        first = None if self._reader else next(iter(self._names()), None)
+        if first is not None:
+            self._reader = self._reading(first)
+        return self._reader
+
+    def _reading(self, name: str, place: Place = BEGINNING, *, resumed: bool = False) -> FileReader:
+        # A single file may have been moved.
+        path = self._options.path / name if self._options.path.is_dir() else self._options.path
+        return FileReader(self._options.name, path, place, resumed=resumed)
 
     def _following(self) -> str | None:
-        return next((n for n in self._names() if n != self._file and n not in self._finished), None)
+        return next((n for n in self._names() if n != self._name and n not in self._finished), None)
 
-    def _finish(self, name: str, following: str) -> None:
-        self._finished = (self._finished | {name}) & set(self._names())
-        self._file, self._byte, self._line, self._tail = following, 0, 0, b""
+    def _finish(self, reader: FileReader, following: str) -> None:
+        self._finished = (self._finished | {reader.path.name}) & set(self._names())
+        self._reader = self._reading(following)
 
-    def _more(self) -> bool:
-        """Whether there is anything left to read."""
-        name = self._current()
-        if name is None:
-            return False
-        path = self._path(name)
-        with self._reading(path):
-            return self._left(path) > 0 or self._following() is not None
+    def _read(self, reader: FileReader) -> Lot | None:
+        return reader.read(_CHUNK, _PARQUET_ROWS, lambda: not self._options.follow or self._following() is not None)
 
-    def _left(self, path: Path) -> int:
-        """Bytes, or Parquet rows, that are not read yet; below zero for a file that was longer once."""
-        if path.suffix == ".parquet":
-            return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()) - self._line
-        return path.stat().st_size - self._byte
-
-    def _path(self, name: str) -> Path:
-        return self._options.path / name if self._options.path.is_dir() else self._options.path
-
-    def _read(self, name: str) -> RawBatch | None:
-        path = self._path(name)
-        with self._reading(path):
-            self._demand_same(path)
-            messages = self._parquet(path) if path.suffix == ".parquet" else self._lines(path)
-            if len(messages) == 0:
-                self._demand_whole(path)
-                return None
-            written_us = path.stat().st_mtime_ns // 1000
-        batch = self._batch(name, messages, self._line, written_us)
-        self._line += len(messages)
-        return batch
-
-    @contextmanager
-    def _reading(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise SourceError(
-                f"source {self._options.name!r}: {path} cannot be read: {error.strerror or error}",
-                fix="check the file and its rights, then start again: reading goes on where it stopped",
-            ) from error
-        except pl.exceptions.PolarsError as error:
-            raise SourceError(
-                f"source {self._options.name!r}: {path} is not a readable Parquet file: {error}",
-                fix="write it again, or take it out of the folder",
-            ) from error
-
-    def _demand_whole(self, path: Path) -> None:
-        if self._left(path) < 0:
-            raise SourceError(
-                f"source {self._options.name!r}: {path} was read up to line {self._line} and has become shorter since",
-                fix="put the whole file back, or give what replaced it another name: files may only grow",
-            )
-
-    def _demand_same(self, path: Path) -> None:
-        """What is read of a file at a start must be behind what was read of it before."""
-        if self._known or self._left(path) < 0:
-            return
-        if self._tail and self._end_of_read(path) != self._tail:
-            raise SourceError(
-                f"source {self._options.name!r}: {path} was read up to line {self._line}, and does not hold what was "
-                "read: it was written anew, or is another file",
-                fix="put the file back, or give what replaced it another name: files may be moved, and only grow",
-            )
-        self._known = True
-
-    def _end_of_read(self, path: Path) -> bytes:
-        if path.suffix == ".parquet":
-            return self._parquet_rows(path, self._line - 1, 1)[0][-_KNOWN_BY:]
-        with path.open("rb") as file:
-            file.seek(self._byte - len(self._tail))
-            return file.read(len(self._tail))
-
-    def _lines(self, path: Path) -> Messages:
-        with path.open("rb") as file:
-            file.seek(self._byte)
-            data = self._whole_lines(file, path)
-        first = self._byte == 0
-        self._byte += len(data)
-        self._tail = (self._tail + data if len(data) < _KNOWN_BY else data)[-_KNOWN_BY:]
-        if first:
-            self._demand_lines(data, path)
-            data = data.removeprefix(BYTE_ORDER_MARK)
-        return Messages.lines(data)
-
-    def _demand_lines(self, begins: bytes, path: Path) -> None:
-        other = other_kind(begins)
-        if other:
-            raise SourceError(
-                f"source {self._options.name!r}: {path} is {other[0]}, not JSON lines",
-                fix=f"{other[1]}, or make messages of it with `takt ingest`; or take it out of the folder",
-            )
-
-    def _whole_lines(self, file: BinaryIO, path: Path) -> bytes:
-        data = file.read(_CHUNK)
-        end = data.rfind(b"\n") + 1
-        done = not self._options.follow
-        while end == 0:
-            more = file.read(_CHUNK)
-            if not more:
-                if done:
-                    return data
-                # The last line has no newline: its writer is not done with it before there is a next file.
-                if self._following() is None:
-                    return b""
-                done = True
-                continue
-            end = more.rfind(b"\n") + 1
-            end = len(data) + end if end else 0
-            data += more
-            if end == 0 and len(data) > _LONGEST_LINE:
-                raise SourceError(
-                    f"source {self._options.name!r}: {path} line {self._line + 1} is over {_LONGEST_LINE:,} bytes",
-                    fix="this is not a file of JSON lines; use `takt ingest` with a query that reads its format",
-                )
-        return data[:end]
-
-    def _parquet(self, path: Path) -> Messages:
-        rows = self._parquet_rows(path, self._line, _PARQUET_ROWS)
-        self._tail = rows[-1][-_KNOWN_BY:] if rows else self._tail
-        return Messages.of(rows)
-
-    def _parquet_rows(self, path: Path, first: int, count: int) -> list[bytes]:
-        return as_json(pl.scan_parquet(path, glob=False).slice(first, count).collect())
-
-    def _batch(self, file: str, messages: Messages, first: int = 0, written_us: int = 0) -> RawBatch:
+    def _batch(self, messages: Messages = _NO_MESSAGES, first: int = 0, written_us: int = 0) -> RawBatch:
         n = len(messages)
         return RawBatch(
             source=self._options.name,
-            partition=file,
+            partition=self._name,
             messages=messages,
             offsets=np.arange(first, first + n, dtype=np.int64),
             arrival_us=np.full(n, max(self._options.begun_us, written_us), dtype=np.int64),

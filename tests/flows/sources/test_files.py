@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from flows.sources import files
+from flows.sources import file_reader, files
 from flows.sources.files import PARTITION, FilePartition, FileSource, FileSourceOptions, Position
 from flows.valve import Valves
 from schemas.batch import RawBatch
@@ -239,7 +239,7 @@ def test_line_of_five_megabytes_is_one_row(tmp_path):
 def test_file_without_lines_is_refused(tmp_path, monkeypatch):
     """A line beyond all measure says that this is no file of lines, naming file and line."""
     monkeypatch.setattr(files, "_CHUNK", 100)
-    monkeypatch.setattr(files, "_LONGEST_LINE", 1000)
+    monkeypatch.setattr(file_reader, "_LONGEST_LINE", 1000)
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"1\n" + b"x" * 5_000)
     with pytest.raises(SourceError, match=r"a\.jsonl line 2 is over 1,000 bytes"):
