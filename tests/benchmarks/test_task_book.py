@@ -8,6 +8,7 @@ import pytest
 from benchmarks.task_book import CONTENDERS, steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONTENDERS)
 def test_every_contender_finds_the_work_done(name):
     """That of the last steps of all tasks that were not cancelled, each once."""

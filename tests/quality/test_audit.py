@@ -6,23 +6,23 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 from jsonschema import validate
 
 from flows.reference.json_schemas import object_schema
-from quality import audit_validator
-from quality.audit import Auditor
 from quality.audit_findings import Finding
 from quality.audit_sample import Sample, SampledRow
-from quality.audit_validator import Validator
 from quality.registration import Registered, register
 from schemas.contract import Contract, Rule, Severity
 from schemas.outputs.signal_kinds import SIGNAL_KINDS
 from tests.quality.audit_samples import ARRIVAL_US, ROBOT_STATE, message, messages, sabotaged, sample_of
 from tests.quality.hard_values import CONTRACT, RULES, hard_frame
+
+if TYPE_CHECKING:
+    from quality.audit_validator import Validator
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audit")]
 
@@ -32,10 +32,14 @@ LINES = messages(400)
 
 @pytest.fixture(scope="module")
 def validator(tmp_path_factory: pytest.TempPathFactory) -> Validator:
+    from quality.audit_validator import Validator  # noqa: PLC0415 - takes seconds, which only one worker need spend
+
     return Validator(tmp_path_factory.mktemp("audit"))
 
 
 def found(validator: Validator, registered: Registered, sample: Sample) -> dict[str, Finding]:
+    from quality.audit import Auditor  # noqa: PLC0415 - see above
+
     findings = Auditor(registered, validator).audit(sample, "sample", NOW)
     by_code = {finding.evidence["rule"]: finding for finding in findings}
     assert len(by_code) == len(findings)
@@ -189,9 +193,12 @@ def test_data_docs_name_suites_and_rules_and_keep_a_bounded_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The site has an index, shows each rule by its code with its failing rows, and never grows beyond its bound."""
+    from quality import audit_validator  # noqa: PLC0415 - see above
+    from quality.audit import Auditor  # noqa: PLC0415
+
     history = 4  # each page more takes a second
     monkeypatch.setattr(audit_validator, "HISTORY", history)
-    validator = Validator(tmp_path)
+    validator = audit_validator.Validator(tmp_path)
     auditor = Auditor(ROBOT_STATE, validator)
     sample = sample_of(ROBOT_STATE, LINES)
     for n in range(history + 2):

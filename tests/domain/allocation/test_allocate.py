@@ -78,6 +78,7 @@ def test_only_robots_able_to_work_get_what_they_can_do(todo, fleet, finished):
         assert all(one not in todo and one in over["task"] for one in task["depends_on"] or ())
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(some_tasks, some_robots, st.randoms())
 def test_each_free_task_is_in_one_row_and_order_does_not_matter(todo, fleet, random):

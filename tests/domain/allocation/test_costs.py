@@ -41,6 +41,7 @@ some_robots = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(st.lists(some_tasks, min_size=1, max_size=6), st.lists(some_robots, min_size=1, max_size=3))
 def test_rows_say_what_plain_python_says(todo, fleet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_cycles_do_not_depend_on_order(graph, random):
     assert cycles({node: sorted(graph[node], reverse=True) for node in nodes}) == cycles(graph)
 
 
+@pytest.mark.slow
 def test_a_node_may_wait_for_itself_and_long_chains_are_no_trouble():
     """A cycle of one; a cycle of 20,000."""
     assert cycles({"a": ["a"], "b": ["a"]}) == [["a"]]

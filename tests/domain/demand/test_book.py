@@ -163,6 +163,7 @@ def test_a_series_that_wakes_goes_on_as_if_it_had_been_awake(rest_after, empty):
     assert judged.min() == (33 + empty) * DAY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("slept", "like"), [(24, 10), (25, 4), (12, 5)])
 def test_a_long_sleep_ends_in_the_same_place_of_the_season(slept, like):
     """Whole weeks of sleep beyond what is caught up with do not show: estimates are those of a shorter sleep."""

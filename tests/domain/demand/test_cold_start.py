@@ -31,6 +31,7 @@ def test_the_category_has_no_part_after_eight_buckets():
     assert ColdStart(buckets=0).weight(0) == 1
 
 
+@pytest.mark.slow
 def test_the_prior_is_that_of_all_series_and_buckets():
     """Level variance is that between series, scatter the rest, whatever the order within a bucket."""
     rng = np.random.default_rng(2)

@@ -89,6 +89,7 @@ def test_one_huge_value_does_not_freeze_the_weights(at):
     assert weights.weights[1] > 0.8
 
 
+@pytest.mark.slow
 def test_the_mix_comes_near_the_best_of_its_experts():
     """On seasonal, intermittent and drifting demand the mix's squared error is within 10 % of the best expert's."""
     rng = np.random.default_rng(8)

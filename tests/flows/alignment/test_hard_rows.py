@@ -72,6 +72,7 @@ def few() -> Few:
     return Few(TELEMETRY, TASKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transition", ["queued", "done"])
 def test_as_much_work_as_a_message_can_say_is_a_number(few, transition):
     """A sender that counts in the wrong unit stops nobody, however many tasks it has."""

@@ -97,6 +97,7 @@ def test_a_hold_ends_when_what_was_asked_for_shows():
     assert not zone.steering._effects.holds(ZONE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("obeys", [False, True])
 def test_restarts_change_nothing(obeys):
     """Also in the midst of a hold."""

@@ -82,6 +82,7 @@ def test_a_steady_rate_is_found_whatever_the_window(minutes):
     assert arrivals.rates(20 * minutes * WINDOW_US).select("rate", "task").row(0) == pytest.approx((90.0, 0.5))
 
 
+@pytest.mark.slow
 def test_windows_without_rows_are_windows_without_work():
     """Half of the windows left out halve the rate; after a day without any the rate is next to nothing."""
     arrivals = Arrivals(WINDOW_US)

@@ -103,6 +103,7 @@ def test_a_robot_heard_in_each_window_has_not_failed(minutes):
     assert fleet.robots()["failures"][0] == pytest.approx(5, rel=0.01)
 
 
+@pytest.mark.slow
 def test_sites_do_not_learn_from_each_other():
     """What is expected of a site is the same to the last bit whether another one is in the fleet or not."""
     one = taught(30, {"robot": "a", "tasks": 2}, {"robot": "b"})
@@ -179,6 +180,7 @@ _ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(_ROWS, st.sampled_from([1, 1, 3, 1_440])), min_size=1, max_size=8))
 def test_whatever_is_told_what_is_expected_is_finite_and_possible(told):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,7 @@ def _answers(name, said, now, again):
     return rows
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(
     _REVIEWS,

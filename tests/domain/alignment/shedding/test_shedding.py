@@ -154,6 +154,7 @@ _LOADS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(_LOADS, st.integers(0, 15), st.integers(0, 10))
 def test_control_is_never_shed_and_order_is_kept(loads, cut, most):

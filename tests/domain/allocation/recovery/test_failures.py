@@ -74,6 +74,7 @@ def test_a_robot_that_flaps_makes_no_storm():
     assert gaps == sorted(gaps)
 
 
+@pytest.mark.slow
 def test_each_failure_doubles_the_time_it_must_be_well():
     """Up to a limit; a day without one, and it is as before."""
     failures, at, took = Failures(CONFIG), 0, []
