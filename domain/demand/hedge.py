@@ -177,16 +177,19 @@ class Mix(Expert):
         """Weighted mean of the experts' forecasts."""
         if not horizon:
             return []
-        path, self._next = [0.0], []  # one value for all buckets, as long as no expert tells them apart
+        path: list[float] = []
+        flat, self._next = 0.0, []  # one value for all buckets, as long as no expert tells them apart
         for weight, expert in zip(self._shares.weights, self._experts, strict=True):
             means = expert.forecast(1 if expert.FLAT else horizon)
             self._next.append(means[0])
-            if len(means) > len(path):
-                path *= horizon
-            elif len(means) < len(path):
-                means *= horizon
-            path = [sum_ + weight * mean for sum_, mean in zip(path, means, strict=True)]
-        return path if len(path) == horizon else path * horizon
+            if path:
+                means = means * horizon if expert.FLAT else means
+                path = [sum_ + weight * mean for sum_, mean in zip(path, means, strict=True)]
+            elif expert.FLAT:
+                flat += weight * means[0]
+            else:
+                path = [flat + weight * mean for mean in means]
+        return path or [flat] * horizon
 
     def snapshot(self) -> State:
         """Names, weights and each expert's state."""
