@@ -36,6 +36,13 @@ def real_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _copied_lakes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """New lakes of flows are copies of one."""
+    if "sinks.lake.sink" in sys.modules:
+        importlib.import_module("tests.lake_copies").use(tmp_path_factory.mktemp("lake"))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     """With TAKT_TEST_ALL=1 a skipped test fails: the machine is meant to have everything but the real data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if _FAST in config.option.markexpr:
         for test in {id(item.obj): item.obj for item in items if isinstance(item, pytest.Function)}.values():
             _try_few(test)
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was loaded, and stays, from the collector of cycles, which would look through it a hundred times."""
+    gc.freeze()
 
 
 def _turn(item: pytest.Item) -> int:

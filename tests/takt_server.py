@@ -1,8 +1,9 @@
 """`takt` for tests: each command in a process of its own, forked from one that has loaded what all of them load.
 
-Loading takes a second of processor time, and tests and pages give more than two hundred commands. What is the
-same as in a user's process: arguments, environment, folder, standard streams and exit code. A command whose
-client goes away is killed. Tests that send signals to a command start it as a user does.
+Loading takes a second of processor time, and tests and pages give more than two hundred commands. New lakes are copies
+of one (see `tests.lake_copies`). What is the same as in a user's process: arguments, environment, folder, standard
+streams and exit code. A command whose client goes away is killed. Tests that send signals to a command start it as a
+user does.
 
     python -m tests.takt_server SOCKET      serve until standard input ends
     python -IS tests/takt_client.py SOCKET ARGUMENT...
@@ -11,6 +12,7 @@ client goes away is killed. Tests that send signals to a command start it as a u
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -23,6 +25,9 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from schemas.registry import contracts
+from tests import lake_copies
 
 # None of `flows.cli`: it makes its consoles for the streams and the environment that it meets when it is loaded.
 LOADED = (
@@ -48,6 +53,9 @@ def main(address: str) -> None:
     """Serve commands until standard input ends; in a child, be the command."""
     for name in LOADED:
         importlib.import_module(name)
+    contracts()
+    lake_copies.use(Path(address).with_name("lake"))
+    gc.freeze()  # what is loaded stays, and no command need look through it for what is lost
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(address)
         server.listen()
