@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import polars as pl
 
 from schemas.outputs import OUTPUTS
+from sinks.kafka import scan
 from sinks.kafka.connection import KafkaConnection
 from sinks.kafka.events import events
 from sinks.kafka.outbox import CALL_TIMEOUT_S, FAILURES, Outbox
@@ -27,11 +28,15 @@ class EagerWriter:
         timeout = {"message.timeout.ms": int(connection.max_silence_s * 1000)}
         self._outbox = Outbox(connection, topics, f"Kafka sink {self.name}", timeout)
         self._sequence = 0
+        self._ends: dict[scan.Place, int] = {}
+        """How far what was sent lies in the topics, for a writer of transactions that may go on from here."""
 
     def resume(self, token: Token | None) -> None:
         """See that the topics are there."""
         self._outbox.places()
-        self._sequence = token[1] if token is not None else 0
+        if token is not None:
+            _, self._sequence, known, _ = token
+            self._ends = {(topic, number): end for topic, number, end in known}
 
     def append(self, output: str, frame: pl.DataFrame) -> None:
         """Send rows now; raises SinkError when an earlier event was refused."""
@@ -47,7 +52,9 @@ class EagerWriter:
             with self._checked():
                 waiting = self._outbox.producer.flush(CALL_TIMEOUT_S) > 0
         self._sequence += 1
-        return (FORMAT, self._sequence, (), ())
+        self._ends |= self._outbox.ends
+        known = tuple(sorted((topic, number, end) for (topic, number), end in self._ends.items()))
+        return (FORMAT, self._sequence, known, ())
 
     def close(self) -> None:
         """Send what is on its way."""

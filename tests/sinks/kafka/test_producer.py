@@ -74,6 +74,19 @@ def test_old_events_need_no_scan(kafka: Kafka, topics: Topics) -> None:
     assert set(topics.subjects().values()) == {2}
 
 
+def test_transactions_go_on_where_eager_output_was(kafka: Kafka, topics: Topics) -> None:
+    """What an eager writer committed is not carried along for ever, what it sent after that is not sent again."""
+    began = time.time_ns() // 1_000_000
+    eager = EagerWriter(kafka.connection, topics.names, topics.run_id, "f", "0")
+    eager.resume(None)
+    token = epoch(eager, 0, 50)
+    epoch(eager, 50, 60)
+    made = writer(kafka, topics, token, since_ms=began)
+    assert len(epoch(made, 60, 70)[3]) == 10, "only what came behind the token is waited for"
+    assert not epoch(made, 50, 60)[3]
+    assert topics.subjects() == once(0, 70)
+
+
 def test_events_of_other_writers_do_not_count(kafka: Kafka, topics: Topics) -> None:
     """Another part's events with the same ids are its own: a writer skips only what it wrote itself."""
     epoch(writer(kafka, topics, part="1"), 0, 5)
