@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NoReturn
+from typing import Any
 
 import numpy as np
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from flows.sources.kafka_offsets import Offsets, Start
 from flows.valve import Valve, Valves
 from schemas.batch import RawBatch
 from schemas.errors import SourceError
@@ -26,13 +27,10 @@ from sinks.kafka.link import Link
 
 _log = structlog.get_logger()
 
-Start = Literal["earliest", "latest", "committed"]
-
 _WAIT = timedelta(milliseconds=20)  # between polls that leave nothing behind; larger batches cost less per row
 _SHUT_WAIT = timedelta(milliseconds=200)
 _PROBE_S = 2.0
 _PROBE_TIMEOUT_S = 0.2
-_ASK_TIMEOUT_S = 10.0
 
 _CONSUMER: dict[str, Any] = {
     "auto.offset.reset": "error",
@@ -118,7 +116,8 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         config = {**self._link.config(), **_CONSUMER, "group.id": options.group, "on_commit": _on_commit}
         self._consumer = Consumer(config)
         self._link.partitions(self._consumer, options.topic)
-        self._next, self.kept = self._begin(resume, connection.wait_s)
+        self._offsets = Offsets(self._consumer, self._link, self._place, options.topic, number)
+        self._next, self.kept = self._offsets.begin(resume, options.start, options.since_ms, connection.wait_s)
         self._end = self.kept[1]
         self._consumer.assign([TopicPartition(options.topic, number, self._next)])
         self._durable = resume
@@ -189,37 +188,6 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         """Let the broker go."""
         self._consumer.close()
 
-    def _begin(self, resume: int | None, wait_s: float) -> tuple[int, tuple[int, int]]:
-        """Where to begin, and the first offset kept and the one behind the last."""
-        partition = TopicPartition(self._options.topic, self._number)
-        try:
-            low, high = self._consumer.get_watermark_offsets(partition, timeout=wait_s)
-            first = resume if resume is not None else self._chosen_start(partition, low, high, wait_s)
-        except KafkaException as error:
-            self._fail(error.args[0])
-        if first < low:
-            raise self._expired(first, low)
-        if first > high:
-            raise SourceError(
-                f"{self._place}: offset {first} to read on from is beyond the end, {high}",
-                fix="the topic was deleted and made again: start a new run with a new recovery folder",
-            )
-        return first, (low, high)
-
-    def _chosen_start(self, partition: TopicPartition, low: int, high: int, wait_s: float) -> int:
-        if self._options.start == "latest":
-            return high if self._options.since_ms is None else self._since(self._options.since_ms, high, wait_s)
-        if self._options.start == "committed":
-            committed = self._consumer.committed([partition], timeout=wait_s)[0].offset
-            return committed if committed >= 0 else low
-        return low
-
-    def _since(self, time_ms: int, high: int, wait_s: float) -> int:
-        """Offset of the first message with a timestamp not before a time, else the one behind the last."""
-        partition = TopicPartition(self._options.topic, self._number, time_ms)
-        offset = self._consumer.offsets_for_times([partition], timeout=wait_s)[0].offset
-        return offset if offset >= 0 else high
-
     def _sift(self, polled: list[Message]) -> list[Message]:
         """Messages without the events among them, which are taken note of."""
         events = [m for m in polled if m.error() is not None]
@@ -242,33 +210,11 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         elif error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
             _log.warning("kafka.mirror_failed", place=self._place, error=error.str())
         else:
-            self._fail(error)
+            self._offsets.fail(error, self._next)
 
     def _pass(self, offset: int) -> None:
         """Move on to an offset, but not beyond the end of a bounded run: a later run reads on from there."""
         self._next = max(self._next, min(offset, self._end) if self._options.stop_at_end else offset)
-
-    def _fail(self, error: KafkaError) -> NoReturn:
-        code = error.code()
-        if code == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 public constant
-            partition = TopicPartition(self._options.topic, self._number)
-            low, _ = self._consumer.get_watermark_offsets(partition, timeout=_ASK_TIMEOUT_S)
-            raise self._expired(self._next, low)
-        if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            raise self._link.denied(self._options.topic, "Read")
-        raise SourceError(
-            f"{self._place}, offset {self._next}: {error.str()}",
-            fix="see that the topic still exists and the broker is well, then start again: "
-            "reading goes on where it stopped",
-        )
-
-    def _expired(self, offset: int, low: int) -> SourceError:
-        return SourceError(
-            f"{self._place}: offset {offset} has expired, the oldest one kept is {low}: {low - offset} offsets are "
-            "lost to this flow",
-            fix="restore them or accept the loss: start a new run with a new recovery folder (start = earliest); "
-            "and raise retention.ms of the topic above the longest time the flow may stand still",
-        )
 
     def _probe(self) -> None:
         """Ask a lost broker for a sign of life: librdkafka does not tell when an idle one is back."""

@@ -1,0 +1,96 @@
+"""Where reading of a partition begins, and why it cannot begin or go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, NoReturn
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.errors import SourceError
+from sinks.kafka.link import Link
+
+Start = Literal["earliest", "latest", "committed"]
+
+_ASK_TIMEOUT_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """Offsets of one partition, as its consumer has them of the brokers. `place` names it in errors."""
+
+    consumer: Consumer
+    link: Link
+    place: str
+    topic: str
+    number: int
+
+    def begin(
+        self, resume: int | None, start: Start, since_ms: int | None, wait_s: float
+    ) -> tuple[int, tuple[int, int]]:
+        """Where to begin, and the first offset kept and the one behind the last.
+
+        Without an offset to `resume` at, `start` counts; see `KafkaSourceOptions`. Raises SourceError where that offset
+        is not there, or the brokers do not tell within `wait_s`.
+        """
+        partition = TopicPartition(self.topic, self.number)
+        try:
+            low, high = self.consumer.get_watermark_offsets(partition, timeout=wait_s)
+            first = self._chosen(start, since_ms, low, high, wait_s) if resume is None else resume
+        except KafkaException as failure:
+            self.fail(failure.args[0], resume)
+        if first < low:
+            raise self._expired(first, low)
+        if first > high:
+            raise SourceError(
+                f"{self.place}: offset {first} to read on from is beyond the end, {high}",
+                fix="the topic was deleted and made again: start a new run with a new recovery folder",
+            )
+        return first, (low, high)
+
+    def _chosen(self, start: Start, since_ms: int | None, low: int, high: int, wait_s: float) -> int:
+        if start == "earliest":
+            return low
+        if start == "committed":
+            asked = TopicPartition(self.topic, self.number)
+            committed = self.consumer.committed([asked], timeout=wait_s)[0].offset
+            return committed if committed >= 0 else low
+        if since_ms is None:
+            return high
+        asked = TopicPartition(self.topic, self.number, since_ms)
+        since = self.consumer.offsets_for_times([asked], timeout=wait_s)[0].offset
+        return since if since >= 0 else high
+
+    def fail(self, error: KafkaError, reached: int | None) -> NoReturn:
+        """Raise the SourceError for an error of the consumer; `reached` is where it stands, None before it began."""
+        if error.code() == KafkaError._AUTO_OFFSET_RESET and reached is not None:  # noqa: SLF001 public constant
+            raise self._expired(reached, self._oldest())
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise self.link.denied(self.topic, "Read")
+        if error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise SourceError(
+                f"{self.place}: {error.str()}",
+                fix="give the user of the flow Read on the consumer group (kafka.group), or set another `start`",
+            )
+        where = "" if reached is None else f", offset {reached}"
+        raise SourceError(
+            f"{self.place}{where}: {error.str()}",
+            fix="see that the topic still exists and the broker is well, then start again: "
+            "reading goes on where it stopped",
+        )
+
+    def _oldest(self) -> int | None:
+        partition = TopicPartition(self.topic, self.number)
+        try:
+            low, _ = self.consumer.get_watermark_offsets(partition, timeout=_ASK_TIMEOUT_S)
+        except KafkaException:  # the news that offsets are lost must not be lost over how many
+            return None
+        return int(low)
+
+    def _expired(self, offset: int, low: int | None) -> SourceError:
+        lost = "" if low is None else f", the oldest one kept is {low}: {low - offset} offsets are lost to this flow"
+        return SourceError(
+            f"{self.place}: offset {offset} has expired{lost}",
+            fix="restore them or accept the loss: start a new run with a new recovery folder (start = earliest); "
+            "and raise retention.ms of the topic above the longest time the flow may stand still",
+        )
