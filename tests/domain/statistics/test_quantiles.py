@@ -90,9 +90,10 @@ def test_poisson_levels_are_met_exactly(mean):
 
 
 def test_nothing_expected_is_nothing():
-    """Mean 0 gives 0 for counts and amounts, whatever the variance."""
-    assert negative_binomial([0, 0], [0, 9], 0.9999).tolist() == [0, 0]
-    assert gamma([0, 0], [0, 9], 0.9999).tolist() == [0, 0]
+    """Mean 0 gives 0 for counts and amounts, whatever the variance, and nothing is divided by it."""
+    with np.errstate(all="raise"):
+        assert negative_binomial([0, 0], [0, 9], 0.9999).tolist() == [0, 0]
+        assert gamma([0, 0], [0, 9], 0.9999).tolist() == [0, 0]
 
 
 @given(
@@ -177,6 +178,11 @@ def test_nearly_certain_amounts_are_gaussian_without_a_step():
     deviates = (gamma(mean, 1 / shapes, 0.95) - mean) * np.sqrt(shapes)
     np.testing.assert_allclose(deviates, stats.norm.ppf(0.95), rtol=1e-7)
     assert np.isfinite(gamma([1e300, 1e-300], [1e-300, 1e-290], 0.95)).all()
+
+
+def test_an_amount_that_is_nearly_never_there_is_nothing():
+    """At shapes below 1e-19 all but the last digit of any level lies at 0, and no longer at the mean."""
+    assert gamma([1.0, 5.0], [1e20, 1e30], 0.9999).tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize(
