@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from flows.run import run
-from flows.settings import BreakerSettings, Settings
+from flows.settings import BreakerSettings, Settings, Time
 from flows.sources import files
 from schemas.errors import BreakerOpenError
 
@@ -24,6 +24,7 @@ BLOCK = 100
 CHUNK = 20_000  # some 60 messages
 BAD = range(1_500, 1_900)
 WATCHFUL = BreakerSettings(block_rows=BLOCK, ratio=0.5, pause_s=0.2)
+TIME = Time(window_s=600)  # each window costs as much as hundreds of messages
 UNMOVED = BreakerSettings(block_rows=BLOCK, ratio=1.1)
 
 
@@ -51,7 +52,7 @@ def unknown_fields(settings: Settings) -> int:
 def test_file_that_turns_bad_stops_the_flow_and_can_be_read_on(tmp_path, path, monkeypatch):
     """It stops soon, naming file, line and rule; the reason is in the lake; a higher ratio reads on exactly."""
     monkeypatch.setattr(files, "_CHUNK", CHUNK)
-    settings = settings_of(tmp_path, path, breaker=WATCHFUL)
+    settings = settings_of(tmp_path, path, breaker=WATCHFUL, time=TIME)
     with pytest.raises(BreakerOpenError) as stopped:
         run(settings)
     read = table(settings, "accounting")["rows_in"].sum()
@@ -73,9 +74,9 @@ def test_file_that_turns_bad_stops_the_flow_and_can_be_read_on(tmp_path, path, m
         run(settings)
     assert table(settings, "accounting")["rows_in"].sum() > read
 
-    patient = settings_of(tmp_path, path, breaker=UNMOVED)
+    patient = settings_of(tmp_path, path, breaker=UNMOVED, time=TIME)
     run(patient)
-    undisturbed = settings_of(tmp_path / "undisturbed", path, breaker=UNMOVED)
+    undisturbed = settings_of(tmp_path / "undisturbed", path, breaker=UNMOVED, time=TIME)
     run(undisturbed)
     assert signals(patient) == ["breaker_open", "breaker_closed"]
     assert signals(undisturbed) == []
@@ -88,7 +89,7 @@ def test_file_that_is_bad_at_its_very_end_is_read_whole(tmp_path, path, monkeypa
     monkeypatch.setattr(files, "_CHUNK", CHUNK)
     lines = path.read_bytes().splitlines(keepends=True)[: BAD.start + BLOCK]
     path.write_bytes(b"".join(lines))
-    settings = settings_of(tmp_path, path, breaker=WATCHFUL)
+    settings = settings_of(tmp_path, path, breaker=WATCHFUL, time=TIME)
     run(settings)
     assert table(settings, "accounting")["rows_in"].sum() == len(lines)
     assert signals(settings) == ["breaker_open"]
@@ -97,7 +98,7 @@ def test_file_that_is_bad_at_its_very_end_is_read_whole(tmp_path, path, monkeypa
 @pytest.mark.slow
 def test_followed_file_that_turns_bad_is_probed_until_it_is_good(tmp_path, path):
     """Reading pauses and probes through the bad stretch, goes on freely behind it, and says both."""
-    settings = settings_of(tmp_path, path, breaker=WATCHFUL, follow=True)
+    settings = settings_of(tmp_path, path, breaker=WATCHFUL, follow=True, time=TIME)
     began = time.monotonic()
     flow = start(settings, chunk=CHUNK)
     while flow.commits == 0 or table(settings, "accounting")["rows_in"].sum() < len(small_day().messages):
