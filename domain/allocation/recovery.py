@@ -119,9 +119,12 @@ class Recovery:
 
     def _concerned(self, open_tasks: pl.DataFrame) -> dict[Key, _Task]:
         """Open tasks that are watched, and those of robots that failed."""
+        names, robots = self.watched(), self._failures.out()
+        if not names.height and not robots.height:
+            return {}
         columns = open_tasks.select("site", "task", "zone", "state", "robot", "since_us")
-        watched = columns.join(self.watched(), on=("site", "task"), how="semi")
-        failed = columns.join(self._failures.out(), on=("site", "robot"), how="semi")
+        watched = columns.join(names, on=("site", "task"), how="semi")
+        failed = columns.join(robots, on=("site", "robot"), how="semi")
         return {(site, name): _Task(*rest) for site, name, *rest in pl.concat([watched, failed]).iter_rows()}
 
     def _follow(

@@ -100,7 +100,8 @@ class Dispatch:
         config = replace(self._config, zone_limits=self._zone_limits(tasks, robots))
         found = allocate(taken.filter(~shed), well, at, config, done.select(DONE_SCHEMA.keys()))
         self._given, news = renewed(self._given, found, taken, at)
-        stuck = found.stuck.filter(~_keys(found.stuck).is_in(_keys(self._stuck).to_list()))
+        known = _keys(self._stuck)
+        stuck = found.stuck.filter([key not in known for key in _keys(found.stuck)])
         self._stuck = found.stuck
         return Dispatched(news.with_columns(policy=pl.lit(config.name)), stuck)
 
@@ -112,6 +113,8 @@ class Dispatch:
 
     def taken_over(self, reallocated: pl.DataFrame) -> pl.DataFrame:
         """Reallocations with the robot that should do the task where nobody has it, and the policy behind them."""
+        if not reallocated.height:
+            return reallocated
         chosen = self._given.select("site", "task", _chosen="robot")
         joined = reallocated.join(chosen, on=("site", "task"), how="left", maintain_order="left")
         to_robot = (
@@ -130,7 +133,6 @@ class Dispatch:
         self._master, self._given, self._stuck = (from_bytes(data) for data in frames)
 
 
-def _keys(stuck: pl.DataFrame) -> pl.Series:
-    """What tells a thing that is stuck from others, as text."""
-    tasks = pl.col("tasks").list.join("\x1f")
-    return stuck.select(pl.concat_str("site", "kind", tasks, separator="\x1e")).to_series()
+def _keys(stuck: pl.DataFrame) -> list[tuple[str, str, tuple[str, ...]]]:
+    """What tells a thing that is stuck from others."""
+    return [(site, kind, tuple(tasks)) for site, kind, tasks in stuck.select("site", "kind", "tasks").iter_rows()]

@@ -36,6 +36,8 @@ def exception_signals(exceptions: pl.DataFrame) -> pl.DataFrame:
 
 def stuck_signals(stuck: pl.DataFrame, at: int) -> pl.DataFrame:
     """Work that does not get on by itself (STUCK_SCHEMA); what is first about the same task is told together."""
+    if not stuck.height:
+        return signal_frame([])
     first = stuck.with_columns(first=pl.col("tasks").list.first().fill_null(""))
     together = first.group_by("site", "kind", "first", maintain_order=True).agg(
         pl.col("tasks", "robots").list.explode().drop_nulls().unique(maintain_order=True),

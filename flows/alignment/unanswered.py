@@ -20,6 +20,8 @@ class Unanswered:
 
     def news(self, answered: Answered) -> pl.DataFrame:
         """The exceptions (EXCEPTION_SCHEMA) without those that say again what was told within the hour."""
+        if not answered.setpoints.height and not answered.exceptions.height:
+            return answered.exceptions
         heard = answered.setpoints.filter(pl.col("acknowledgement").is_not_null())
         happened = [(time_us, -1, (site, zone)) for site, zone, time_us in heard.select(*_WHERE).iter_rows()]
         kinds = answered.exceptions.select(*_WHERE, "kind").iter_rows()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import fsum
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -14,7 +14,6 @@ from domain.alignment.setpoint_tables import HoldCause
 from domain.alignment.working_time import lasting_share
 from flows.alignment.outlook import View
 
-_SITE: Final = ("site",)
 _ZONE: Final = ("site", "zone")
 _CAPACITY: Final = ("capacity_lo95", "capacity_hi95")
 _NOTHING: Final = (0.0, 1.0)
@@ -22,8 +21,7 @@ _NOTHING: Final = (0.0, 1.0)
 _MICRO: Final = 1_000_000
 _STARTED: Final = "started"
 
-_Key = tuple[Any, ...]
-"""A site, or a site and a zone."""
+_Zone = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,34 +64,75 @@ def zone_states(
     `tasks` are open, `robots` those of the fleet with `active`; nothing is decided about what is `stale_us` old. A zone
     without robots has the telemetry, the rate and the availability of its site.
     """
-    heard = robots.filter(pl.col("active") & (pl.col("seen_us") >= at - stale_us))
-    newest = _of_site_or_zone(robots, pl.col("seen_us").max())
-    there = _by(robots.filter("active"), _ZONE, pl.len())
-    present = _of_site_or_zone(heard, pl.len())
-    waiting = _by(tasks.filter(pl.col("state") != _STARTED), _ZONE, pl.col("work_micro").sum())
-    rates, shares, done = (_means(robots, value) for value in (pl.col("rate"), lasting_share(), pl.col("tasks")))
+    crews = _crews(robots, at - stale_us)
+    waiting = _waiting(tasks)
     demand = {(site, zone): (rate, task) for site, zone, rate, task in view.demand.iter_rows()}
     able = {
         (site, zone): (low, high) for site, zone, low, high in _shortest(view.gaps).select(*_ZONE, *_CAPACITY).rows()
     }
-    return [
-        ZoneState(
-            site=key[0],
-            zone=key[1],
-            demand=demand.get(key, _NOTHING)[0],
-            backlog=waiting.get(key, 0) / _MICRO,
-            rate=rates.get(key, rates.get(key[:1], 0.0)),
-            availability=shares.get(key, shares.get(key[:1], 1.0)),
-            task=demand.get(key, _NOTHING)[1],
-            robots=present.get(key, 0),
-            tasks=done.get(key, 0.0),
-            fleet=present.get(key[:1], 0),
-            last_there=there.get(key, 0),
-            cause=_cause(at - stale_us, newest.get(key, newest.get(key[:1]))),
-            capacity=able.get(key, (0.0, 0.0)),
+    states = []
+    for key in sorted({*able, *others}):
+        fleet = crews.get((key[0], None), _Crew())
+        crew = crews.get(key, _Crew())
+        known = crew if crew.rates else fleet
+        states.append(
+            ZoneState(
+                site=key[0],
+                zone=key[1],
+                demand=demand.get(key, _NOTHING)[0],
+                backlog=waiting.get(key, 0) / _MICRO,
+                rate=_mean(known.rates, 0.0),
+                availability=_mean(known.shares, 1.0),
+                task=demand.get(key, _NOTHING)[1],
+                robots=crew.present,
+                tasks=_mean(crew.tasks, 0.0),
+                fleet=fleet.present,
+                last_there=crew.there,
+                cause=_cause(at - stale_us, known.newest_us),
+                capacity=able.get(key, (0.0, 0.0)),
+            )
         )
-        for key in sorted({*able, *others})
-    ]
+    return states
+
+
+def _waiting(tasks: pl.DataFrame) -> dict[_Zone, int]:
+    """Work that nobody has begun, in millionths, by zone."""
+    waiting: dict[_Zone, int] = {}
+    for site, zone, work in tasks.filter(pl.col("state") != _STARTED).select(*_ZONE, "work_micro").iter_rows():
+        waiting[site, zone] = waiting.get((site, zone), 0) + work
+    return waiting
+
+
+@dataclass(slots=True)
+class _Crew:
+    """Robots of a zone, or of a site: how many are in service and heard of, and in service at all; what each does."""
+
+    present: int = 0
+    there: int = 0
+    newest_us: int | None = None
+    rates: list[float] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    tasks: list[float] = field(default_factory=list)
+
+
+def _crews(robots: pl.DataFrame, since_us: int) -> dict[tuple[str, str | None], _Crew]:
+    """By zone, and by site without one."""
+    crews: dict[tuple[str, str | None], _Crew] = {}
+    rows = robots.select(*_ZONE, "active", "seen_us", "rate", lasting_share().alias("share"), "tasks")
+    for site, zone, active, seen_us, rate, share, tasks in rows.iter_rows():
+        for key in ((site, zone), (site, None)):
+            crew = crews.setdefault(key, _Crew())
+            crew.there += active
+            crew.present += active and seen_us >= since_us
+            crew.newest_us = seen_us if crew.newest_us is None else max(crew.newest_us, seen_us)
+            crew.rates.append(rate)
+            crew.shares.append(share)
+            crew.tasks.append(tasks)
+    return crews
+
+
+def _mean(values: Sequence[float], of_none: float) -> float:
+    return fsum(values) / len(values) if values else of_none
 
 
 def loads(gaps: pl.DataFrame, zones: Sequence[ZoneState]) -> pl.DataFrame:
@@ -117,17 +156,3 @@ def _cause(oldest_us: int, newest_us: int | None) -> HoldCause | None:
 def _shortest(gaps: pl.DataFrame) -> pl.DataFrame:
     """Each zone's row of the shortest horizon; rows are in order of it."""
     return gaps.unique(_ZONE, keep="first", maintain_order=True)
-
-
-def _of_site_or_zone(rows: pl.DataFrame, value: pl.Expr) -> Mapping[_Key, Any]:
-    return {**_by(rows, _SITE, value), **_by(rows, _ZONE, value)}
-
-
-def _means(rows: pl.DataFrame, value: pl.Expr) -> dict[_Key, float]:
-    return {key: fsum(each) / len(each) for key, each in _of_site_or_zone(rows, value).items()}
-
-
-def _by(rows: pl.DataFrame, keys: Sequence[str], value: pl.Expr) -> dict[_Key, Any]:
-    return {
-        row[:-1]: row[-1] for row in rows.group_by(keys, maintain_order=True).agg(value.alias("_value")).iter_rows()
-    }
