@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any, Final
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas.errors import SinkError
 from sinks.kafka.connection import KafkaConnection
 from sinks.kafka.link import Link
+from sinks.kafka.refusals import refusal
 
-_FLUSH_S = 1.0
+_WAIT_S: Final = 1.0
+_PRODUCER: Final[dict[str, Any]] = {
+    "enable.idempotence": True,
+    "partitioner": "murmur2_random",
+    "linger.ms": 20,
+    # What is too long is for the topic to say: a message that is given back to it was in it before.
+    "message.max.bytes": 100_000_000,
+}
 
 
 def produce(
@@ -23,52 +32,62 @@ def produce(
 
     The partition follows from the key as in Java clients, so all messages of an entity share a partition.
     """
-    link = Link(connection, SinkError, f"topic {topic!r}")
-    producer = Producer(
-        {
-            **link.config(),
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-            "linger.ms": 20,
-            # A broker that stays away is told by the reports of messages it never took.
-            "message.timeout.ms": round(connection.max_silence_s * 1000),
-        }
-    )
-    link.partitions(producer, topic)
-    refused: list[KafkaError] = []
+    delivery = _Delivery(connection, topic)
     sent = 0
-
-    def reported(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            refused.append(error)
-
     for batch in messages:
-        for key, value in batch:
-            while True:
-                try:
-                    producer.produce(topic, value=value, key=key, on_delivery=reported)
-                    break
-                except BufferError:
-                    _wait(producer, link, refused, topic)
+        delivery.send(batch)
         sent += len(batch)
         told(sent)
-        producer.poll(0)
-    while len(producer):
-        _wait(producer, link, refused, topic)
-    _check(refused, topic)
+    delivery.finish()
     return sent
 
 
-def _wait(producer: Producer, link: Link, refused: list[KafkaError], topic: str) -> None:
-    """Let deliveries go on, or find out why they do not."""
-    producer.poll(_FLUSH_S)
-    link.check_login()
-    _check(refused, topic)
+class _Delivery:
+    """A producer to one topic, with its delivery reports. Raises SinkError for the first message that is refused."""
 
+    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+        self._connection = connection
+        self._topic = topic
+        self._link = Link(connection, SinkError, f"topic {topic!r}")
+        # A broker that stays away is told by the reports of messages it never took.
+        patience = {"message.timeout.ms": round(connection.max_silence_s * 1000)}
+        self._producer = Producer({**self._link.config(), **_PRODUCER, **patience})
+        self._link.partitions(self._producer, topic)
+        self._refused: KafkaError | None = None
 
-def _check(refused: list[KafkaError], topic: str) -> None:
-    if refused:
-        raise SinkError(
-            f"topic {topic!r} did not take {len(refused)} messages: {refused[0].str()}",
-            fix="see the rights on the topic and its max.message.bytes, then give the messages again",
-        )
+    def send(self, batch: Iterable[tuple[str | None, bytes]]) -> None:
+        """Send messages by their keys, waiting while the queue is full."""
+        for key, value in batch:
+            self._queue(key, value)
+        self._producer.poll(0)
+        self._check()
+
+    def _queue(self, key: str | None, value: bytes) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, value=value, key=key, on_delivery=self._report)
+            except BufferError:
+                self._wait()
+            except KafkaException as failure:
+                raise refusal(failure.args[0], [self._topic], self._connection) from failure
+            else:
+                return
+
+    def finish(self) -> None:
+        """Wait until all messages are delivered."""
+        while len(self._producer):
+            self._wait()
+        self._check()
+
+    def _wait(self) -> None:
+        """Let deliveries go on, or find out why they do not."""
+        self._producer.poll(_WAIT_S)
+        self._link.check_login()
+        self._check()
+
+    def _check(self) -> None:
+        if self._refused is not None:
+            raise refusal(self._refused, [self._topic], self._connection)
+
+    def _report(self, error: KafkaError | None, _: Message) -> None:
+        self._refused = self._refused or error
