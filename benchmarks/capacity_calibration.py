@@ -1,7 +1,8 @@
 """How often capacity lies within its intervals, simulated with known truth, beside two naive ways.
 
-Robots fail, fall silent, are repaired, run empty and charge (`benchmarks.capacity_sites`). A fleet is learned from what
-they report; at times capacity is forecast, and held against the work that the robots do when they have plenty of it:
+Robots fail, fall silent, are repaired, run empty and charge (`benchmarks.capacity_twin`, `benchmarks.capacity_own`). A
+fleet is learned from what they report; at times capacity is forecast, and held against the work that the robots do when
+they have plenty of it:
 
 - *Takt*: `domain.alignment.capacity`;
 - *binomial*: robots x mean rate x hours x share of time available so far, the number available at once binomial;
@@ -12,7 +13,7 @@ sharper the better, coverage being equal), the mean error, and Winkler's interva
 mean truth, which rewards both. Before that the gates: in the twin Little's law must hold and nobody be busier than
 available, or its truth is not to be trusted.
 
-    python -m benchmarks.capacity_calibration [--twin 8] [--own 40] [--first 100]
+    python -m benchmarks.capacity_calibration [--twin 8] [--own 40] [--first 100] [--whole]
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from benchmarks.capacity_sites import HORIZONS_H, HOUR_US, START_US, WINDOW_US, OwnSite, TwinSite
+from benchmarks.capacity_hours import HORIZONS_H, HOUR_US, START_US, WINDOW_US
+from benchmarks.capacity_own import OwnSite
+from benchmarks.capacity_twin import TwinSite
 from domain.alignment.capacity import CapacityConfig, forecast
 from domain.alignment.fleet import Fleet
 from domain.twin.robot import Transition
@@ -193,12 +196,13 @@ def main() -> None:
     parser.add_argument("--twin", type=int, default=8, help="days of the twin")
     parser.add_argument("--own", type=int, default=40, help="days of the other simulator")
     parser.add_argument("--first", type=int, default=100, help="seed of the first day")
+    parser.add_argument("--whole", action="store_true", help="the other simulator counts tasks once they are done")
     parser.add_argument("--out", help="Parquet file for all forecasts")
     options = parser.parse_args()
     console = Console(width=160)
     first = options.first
     twins = [TwinSite(seed) for seed in range(first, first + options.twin)]
-    own = [OwnSite(seed) for seed in range(first, first + options.own)]
+    own = [OwnSite(seed, whole=options.whole) for seed in range(first, first + options.own)]
     found = [{"make": "twin", **row} for row in judged(twins, 18)] if twins else []
     found += [{"make": "own", **row} for row in judged(own, 20)] if own else []
     if twins:
