@@ -51,7 +51,7 @@ class Extent:
         if name.endswith(".parquet"):
             path = self._path / name if self._path.is_dir() else self._path
             byte = self._sizes[name] * line // max(1, _rows(path, self._sizes[name]))
-        before = sum(self._sizes.get(done, 0) for done in finished)
+        before = sum(self._sizes.get(done, 0) for done, *_ in finished)
         total = sum(self._sizes.values())
         return min(before + byte, total), total
 

@@ -2,8 +2,8 @@
 
 Every line is a row, blank ones too; an offset is a line (or Parquet row) number within its file. Order within
 the partition is file name, then line. A folder may grow: with `follow`, a line of the last file counts once
-its newline is there. A file is read once, to its end, wherever its name sorts: one that turns up when later
-names have been read comes next. What is appended to a file behind which reading has gone on is not read.
+its newline, or a further file, is there. A file is read to its end, wherever its name sorts: one that turns up when
+later names have been read comes next, and so does a file of lines that has grown since it was read.
 A byte order mark at the beginning of a file is no part of its first line.
 
 Rows arrive when their file was last written to, as it stands when they are read, but not before the run began.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,14 +30,17 @@ from schemas.messages import Messages
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events, enough to make a columnar batch worth its overhead
 _PARQUET_ROWS = 16_384
 _WAIT = timedelta(milliseconds=200)
+_KNOWN_BY = 32  # bytes of a finished file's end that are kept: there may be thousands of files
 _NO_MESSAGES = Messages.of([])
 
 PARTITION = "files"
 """Key of a file source's one partition."""
 
-Position = tuple[str, int, int, tuple[str, ...], bytes]
-"""File name, byte position (JSON lines) and line number to go on from; names of finished files still there; the end of
-what was read of the file, by which it is known again."""
+Finished = tuple[str, int, int, bytes]
+"""Name of a file behind which reading has gone on, and its place, as it may grow."""
+Position = tuple[str, int, int, tuple[Finished, ...], bytes]
+"""File name, byte position (JSON lines) and line number to go on from; finished files still there; the end of what was
+read of the file, by which it is known again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         self._valve = valve
         name, byte, line, finished, tail = resume or ("", 0, 0, (), b"")
         self._reader = self._reading(name, Place(byte, line, tail), resumed=True) if name else None
-        self._finished = set(finished)
+        self._finished = {done[0]: Place(*done[1:]) for done in finished}
         self._next_awake: datetime | None = None
         self._last_data = time.monotonic()
         self._heard_of = False
@@ -144,7 +148,8 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def position(self) -> Position:
         """Where to go on."""
         byte, line, tail = self._reader.place if self._reader else BEGINNING
-        return (self._name, byte, line, tuple(sorted(self._finished)), tail)
+        finished = tuple((name, *place) for name, place in sorted(self._finished.items()))
+        return (self._name, byte, line, finished, tail)
 
     @property
     def _name(self) -> str:
@@ -183,11 +188,23 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         return FileReader(self._options.name, path, place, resumed=resumed)
 
     def _following(self) -> str | None:
-        return next((n for n in self._names() if n != self._name and n not in self._finished), None)
+        return next((name for name in self._names() if name != self._name and self._has_news(name)), None)
+
+    def _has_news(self, name: str) -> bool:
+        """Whether a file was not read yet, or is not as long as it was then. Parquet files are written once."""
+        place = self._finished.get(name)
+        if place is None:
+            return True
+        with suppress(FileNotFoundError):
+            return not name.endswith(".parquet") and (self._options.path / name).stat().st_size != place.byte
+        return False
 
     def _finish(self, reader: FileReader, following: str) -> None:
-        self._finished = (self._finished | {reader.path.name}) & set(self._names())
-        self._reader = self._reading(following)
+        place = reader.place._replace(tail=reader.place.tail[-_KNOWN_BY:])
+        there = {*self._names()}
+        self._finished = {n: p for n, p in (self._finished | {reader.path.name: place}).items() if n in there}
+        known = self._finished.pop(following, None)
+        self._reader = self._reading(following, known or BEGINNING, resumed=known is not None)
 
     def _read(self, reader: FileReader) -> Lot | None:
         return reader.read(_CHUNK, _PARQUET_ROWS, lambda: not self._options.follow or self._following() is not None)

@@ -19,9 +19,9 @@ def test_extent_of_a_folder(tmp_path):
         (tmp_path / name).write_bytes(b"x" * size)
     extent = Extent(tmp_path)
     assert extent.at(("", 0, 0, (), b"")) == (0, 30)
-    assert extent.at(("b", 5, 1, ("a",), b"")) == (15, 30)
+    assert extent.at(("b", 5, 1, (("a", 10, 2, b""),), b"")) == (15, 30)
     (tmp_path / "c").write_bytes(b"x" * 70)
-    assert extent.at(("c", 70, 9, ("a", "b"), b"")) == (100, 100)
+    assert extent.at(("c", 70, 9, (("a", 10, 2, b""), ("b", 20, 4, b"")), b"")) == (100, 100)
 
 
 def test_extent_of_parquet_goes_by_rows(tmp_path):

@@ -188,15 +188,48 @@ def test_file_is_read_whenever_it_turns_up_and_only_once(tmp_path):
     assert messages(partition(tmp_path, part.snapshot(), follow=True)) == []
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_file_that_grows_on_behind_another_is_read_on(tmp_path, restarted):
+    """A replay, or a decision, is a file of its own; whoever appends to the one before it goes on doing so."""
+    growing = tmp_path / "a.jsonl"
+    growing.write_bytes(b"1\n2\n")
+    part = partition(tmp_path, follow=True)
+    assert messages(part) == [b"1", b"2"]
+    (tmp_path / "replay.jsonl").write_bytes(b"3\n")
+    assert messages(part) == [b"3"]
+    for number in (4, 5):
+        if restarted:
+            part = partition(tmp_path, part.snapshot(), follow=True)
+        with growing.open("ab") as file:
+            file.write(b"%d\n" % number)
+        assert rows(part) == [("a.jsonl", number - 2, b"%d" % number)]
+        with (tmp_path / "replay.jsonl").open("ab") as file:
+            file.write(b"again %d\n" % number)
+        assert rows(part) == [("replay.jsonl", number - 3, b"again %d" % number)]
+
+
+@pytest.mark.parametrize(("now", "told"), [(b"9\n", "has become shorter since"), (b"9\n8\n7\n", "was written anew")])
+def test_a_file_that_was_read_and_is_another_now_stops_the_flow(tmp_path, now, told):
+    """What is in it was never read, and could be passed over without a word."""
+    first = tmp_path / "a.jsonl"
+    first.write_bytes(b"1\n2\n")
+    (tmp_path / "b.jsonl").write_bytes(b"3\n")
+    part = partition(tmp_path, follow=True)
+    assert messages(part) == [b"1", b"2", b"3"]
+    first.write_bytes(now)
+    with pytest.raises(SourceError, match=told):
+        messages(part)
+
+
 def test_state_forgets_files_that_were_taken_away(tmp_path):
     """What is stored does not grow with every file that ever was."""
     (tmp_path / "a.jsonl").write_bytes(b"1\n")
     part = partition(tmp_path, follow=True)
-    for name, finished in (("b", ("a.jsonl",)), ("c", ("b.jsonl",))):
+    for name, finished in (("b", "a.jsonl"), ("c", "b.jsonl")):
         (tmp_path / f"{name}.jsonl").write_bytes(b"x\n")
         rows(part)
-        assert part.snapshot()[3] == finished
-        (tmp_path / finished[0]).unlink()
+        assert [done[0] for done in part.snapshot()[3]] == [finished]
+        (tmp_path / finished).unlink()
 
 
 def test_silence_is_told_once_a_second(tmp_path, monkeypatch):
