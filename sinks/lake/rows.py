@@ -37,7 +37,7 @@ def check_frame(output: Output, frame: pl.DataFrame) -> None:
     if nulls:
         raise SinkError(
             f"frame for output {output.name} has nulls in columns declared without: {nulls}",
-            fix="fill them, or declare the columns nullable in schemas/outputs.py",
+            fix="fill them, or declare the columns nullable in schemas/outputs",
         )
 
 

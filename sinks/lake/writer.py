@@ -127,7 +127,7 @@ class LakeWriter:
         """Buffer rows of `OUTPUTS[output]`; raises SinkError for a frame that is not of its schema."""
         if output not in OUTPUTS:
             raise SinkError(
-                f"there is no output {output!r}", fix=f"declare it in schemas/outputs.py; known: {[*OUTPUTS]}"
+                f"there is no output {output!r}", fix=f"declare it in schemas/outputs; known: {[*OUTPUTS]}"
             )
         check_frame(OUTPUTS[output], frame)
         if frame.height:
