@@ -176,6 +176,15 @@ def test_what_is_no_document_is_refused(text: str) -> None:
         read_contract(text, "here.odcs.yaml")
 
 
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    """YAML takes the last of both without a word, so a limit that somebody reads would not be the one in force."""
+    text = files("schemas").joinpath("contracts", "robot.state.v1.odcs.yaml").read_text("utf-8")
+    name = "\n  - name: robot.state\n"
+    assert name in text
+    with pytest.raises(ContractError, match=r"given twice: name \(line 34\)"):
+        read_contract(text.replace(name, name + "    name: robot\n"), "robot.state.v1.odcs.yaml")
+
+
 def test_a_folder_adds_contracts(tmp_path: Path) -> None:
     """A user's folder adds versions beside the shipped ones."""
     doc = document() | {"version": "2"}
