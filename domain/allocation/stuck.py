@@ -40,10 +40,10 @@ def deadlocks(tasks: Graph, fits: Fit, robots: pl.DataFrame) -> tuple[list[Row],
     waits = _waits_for(tasks, fits, robots["robot"].to_list())
     stuck = _unfinished(waits, {(TASK, task) for task in tasks.circular} | {(TASK, task) for task in tasks.missing})
     among = {
-        node: [one for one in chosen if one in stuck]
+        node: [one for one in every if one in stuck] + (choice if stuck.issuperset(choice) else [])
         for node in stuck
         if node[1] not in tasks.circular or node[0] == ROBOT
-        for chosen in [waits[node][0] + waits[node][1]]
+        for every, choice in [waits[node]]
     }
     rows: list[Row] = []
     for cycle in cycles(among):

@@ -72,6 +72,18 @@ def test_a_queued_task_waits_for_any_robot_that_can_do_it():
     assert _stuck(todo | {"c": _on("s", "started")}, {"r": cold, "s": cold}) == []
 
 
+def test_a_task_that_another_robot_could_do_does_not_wait_for_one():
+    """What it waits for is told, and not a robot that happens to wait for it."""
+    two, gone = {"r": {}, "s": {}}, ("missing", ["a"], [], "gone is neither open nor done.")
+    todo = {"a": {"depends_on": ["gone"]}, "c": _on("r", "started", depends_on=["a"]), "e": _on("s", "started")}
+    assert _stuck(todo, two) == [gone]
+    assert _stuck(todo | {"a": {"depends_on": ["b"]}, "b": {"depends_on": ["gone"]}}, two)[0][1] == ["b"]
+    todo = {"b": {"depends_on": ["y"]}, "x": _on("q", "started", depends_on=["b"]), "y": _on("q")}
+    busy = {"e": _on("r", "started"), "f": _on("s", "started")}
+    says = "b waits for y, y waits for x, x waits for b."
+    assert _stuck(todo | busy, two | {"q": {}}) == [("deadlock", ["b", "y", "x"], ["q"], says)]
+
+
 def test_what_waits_for_a_circle_is_no_deadlock():
     """The circle is told, and not what it holds up."""
     todo = {

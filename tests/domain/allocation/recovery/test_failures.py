@@ -86,6 +86,8 @@ def test_each_failure_doubles_the_time_it_must_be_well():
             at += 15 * SECOND
         took.append((at - began) // CONFIG.steady_us)
     assert took == [1, 2, 4, 8, 16, 32, 32, 32]
+    ((*_, remembered),) = failures.snapshot()["begun"]
+    assert len(remembered) == MOST_DOUBLINGS
     at += CONFIG.flap_us + 1
     failures.advance(robots(at, a="idle"), at)
     failures.advance(robots(at + 1, a="fault"), at + 1)
@@ -99,3 +101,10 @@ def test_what_is_known_of_robots_that_are_gone_is_forgotten():
     failures.advance(robots(0, a="fault"), 0)
     failures.advance(robots(CONFIG.flap_us + 1, b="idle"), CONFIG.flap_us + 1)
     assert failures.snapshot() == Failures(CONFIG).snapshot()
+
+
+def test_a_robot_leaves_service_when_that_is_known():
+    """However long ago it was heard; one that falls silent failed then."""
+    failures, now = Failures(CONFIG), 10 * MINUTE
+    failures.advance(robots(now, a=OLD | {"active": False}, b=OLD, c="idle"), now)
+    assert failures.out().select("robot", "failed_us").rows() == [("a", now), ("b", 6 * MINUTE)]
