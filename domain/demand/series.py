@@ -168,7 +168,7 @@ class Series:
         """
         tail = demand_at_least(sold, base.mean * lift, base.scatter * lift)
         most = _MOST_CENSORED * max(sold, self._sales)
-        return (tail.mean, tail.variance) if tail.mean <= most else (max(sold, most), 0.0)
+        return (tail.mean, tail.variance) if tail.mean <= most else (most, 0.0)
 
     def _hold(self) -> None:
         """Let a bucket pass that says nothing of the base."""
