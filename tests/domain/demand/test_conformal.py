@@ -67,6 +67,17 @@ def test_no_interval_is_scored_before_its_window_closes():
     assert not levels.learn(ONE, np.array([0.0])).closed[0]
 
 
+@pytest.mark.parametrize(("mean", "wider"), [(10.0, False), (4.0, True)])
+def test_the_scale_goes_by_errors_of_whole_windows(mean, wider):
+    """Windows of 12 with a variance of 4: an expected 10 is off by what was thought, 4 by four times as much."""
+    levels = ConformalLevels(AdaptiveLevel(step=0.0), 2, 1)
+    for _ in range(60):
+        levels.learn(ONE, np.array([6.0]))
+        variance = levels.expect(ONE, np.array([mean]), np.array([4.0]))[0]
+        levels.issue(ONE, 0, 99)
+    assert variance > 20 if wider else variance == 4.0
+
+
 @pytest.mark.slow
 def test_misses_come_as_often_as_wanted_where_the_variance_is_thought_too_small():
     """Intervals of a normal of 4/5 of the true spread miss 12 % when asked for 5 %; adapted, 4.5 to 5.5 %."""
@@ -148,7 +159,7 @@ def test_a_row_of_another_horizon_is_refused():
 
 @pytest.mark.parametrize(
     "bounds",
-    [{"target": 0.5}, {"least": 0.0}, {"most": 1.0}, {"step": -1.0}, {"widen": -1.0}, {"reach": -1.0}, {"widen": 1e9}],
+    [{"target": 0.5}, {"least": 0.0}, {"most": 1.0}, {"step": -1.0}, {"step": 1.0}, {"widen": -1.0}, {"reach": -1.0}, {"widen": 1e9}],
 )
 def test_impossible_parameters_are_refused(bounds):
     """Bounds that do not hold the target, are no probabilities, or let the variance grow without end, raise."""

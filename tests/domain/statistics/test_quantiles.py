@@ -192,6 +192,7 @@ def test_an_amount_that_is_nearly_never_there_is_nothing():
         ((1, [1, -1], 0.5), "variance must be finite and not negative: -1.0"),
         ((1, np.inf, 0.5), "variance must be finite"),
         ((1, 1, 1.0), "level must be above 0 and below 1: 1.0"),
+        ((1, 1, 0.0), "level must be above 0 and below 1: 0.0"),
         ((1, 1, np.nan), "level must be above"),
     ],
 )
