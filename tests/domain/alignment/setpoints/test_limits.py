@@ -110,6 +110,15 @@ def test_an_unanswered_setpoint_counts_against_the_site():
         assert desk.rows[-1]["robots"] == robots
 
 
+def test_of_a_zone_that_was_asked_for_more_than_once_the_most_counts_against_the_site():
+    """It has either, not both."""
+    desk = Desk(limits=Limits([], {"north": 10})).at(0)
+    desk.want(4)
+    desk.at(5).want(6)
+    desk.want(9, zone="sort")
+    assert (desk.rows[-1]["robots"], desk.rows[-1]["cut"]) == (4, "site")
+
+
 def test_what_is_held_is_not_renewed_beyond_limits_that_are_new():
     """A restart may bring stricter ones: then it expires."""
     desk = Desk().at(0)

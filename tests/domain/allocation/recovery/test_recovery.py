@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from domain.allocation.recovery_tables import ACTIONS, CAUSES, STATUSES
@@ -218,3 +219,47 @@ def test_a_later_failure_does_not_keep_an_earlier_one_open():
         told.review(minute, {"a": "idle", "b": "idle"}, HAS)
     given = tasks(t=("assigned", "b", 28 * MINUTE + 1))
     assert told.review(29, {"a": "fault", "b": "idle"}, given) == [("t", "settled", "a", "b")]
+
+
+def test_a_robot_that_fails_again_with_the_order_anew_has_not_become_well():
+    """The first reallocation is settled because it failed with the task in hand, the second begins there."""
+    told = Told()
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    for minute in (26, 28):
+        told.review(minute, {"a": "idle", "b": "idle"}, HAS)
+    anew = tasks(t=("assigned", "a", 29 * MINUTE))
+    both = told.review(29, {"a": "fault", "b": "idle"}, anew)
+    assert both == [("t", "settled", "a", "a"), ("t", "reallocated", "a", None)]
+    assert "which had it, has failed" in told.rows[1]["reason"]
+
+
+def given_back():
+    """A recovery that has given t back to a, while the fleet still names b; and what the fleet says."""
+    told, given = Told(), tasks(t=("assigned", "b", 11 * MINUTE))
+    told.review(10, {"a": "fault", "b": "idle"}, HAS)
+    for minute in (12, 14):
+        told.review(minute, {"a": "idle", "b": "idle"}, given)
+    assert told.holder(given) == ("assigned", "a")
+    return told, given
+
+
+def test_a_task_given_back_that_the_fleet_queues_is_queued():
+    told, _ = given_back()
+    queued = tasks(t=("queued", None, 15 * MINUTE))
+    assert told.review(15, {"a": "idle", "b": "idle"}, queued) == []
+    assert told.holder(queued) == ("queued", None)
+
+
+def test_a_robot_that_fails_with_a_task_given_back_loses_it():
+    """To the one that the fleet names."""
+    told, given = given_back()
+    assert told.review(16, {"a": "fault", "b": "idle"}, given) == [("t", "reallocated", "a", "b")]
+    assert told.holder(given) == ("assigned", "b")
+
+
+def test_a_task_that_changes_zone_is_told_where_it_is():
+    told = Told()
+    told.review(10, {"a": "fault"}, HAS)
+    for minute in (20, 22):
+        told.review(minute, {"a": "idle"}, HAS.with_columns(zone=pl.lit("y")))
+    assert [row["zone"] for row in told.rows] == ["z", "y"]
