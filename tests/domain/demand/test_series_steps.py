@@ -31,12 +31,14 @@ def test_a_censored_sale_is_learned_as_what_is_expected_above_it(buckets):
     """By the scatter of demand alone; mean and variance take in the expectation, and the doubt about it."""
     series, seen = _series(buckets=buckets), _series(buckets=buckets)
     before = series.forecast()
-    tail = demand_at_least(5.0, before.next_mean, _scatter(series))
-    learned = series.learn_one(5.0, censored=True)
+    tail = demand_at_least(8.0, before.next_mean, _scatter(series))
+    learned = series.learn_one(8.0, censored=True)
     assert learned.demand == pytest.approx(tail.mean, rel=1e-12)
-    assert 5.0 < learned.demand < 20.0
+    assert 8.5 < learned.demand < 30.0
     seen.learn_one(learned.demand)
-    assert series.forecast().mean == pytest.approx(seen.forecast().mean, rel=1e-12)
+    for outside in ([], [1e9]):
+        expected = seen.forecast(outside=outside).mean
+        assert series.forecast(outside=outside).mean == pytest.approx(expected, rel=1e-12)
     gain = max(0.03, 1 / series.seen)
     squared = (tail.mean - before.next_mean) ** 2 + tail.variance
     variance = before.next_variance + gain * (squared - before.next_variance)
@@ -96,3 +98,12 @@ def test_an_outsider_begins_as_one_more_expert_within_the_cap():
     assert series.forecast(outside=[5.0] * 9) == series.forecast(outside=[5.0] * 3)
     series.learn_one(0.0, outside=own)
     assert series.weights()["outside"] == pytest.approx(0.99 / 3 + 0.01 / 2)
+
+
+def test_an_outsider_who_had_the_unit_wrong_once_is_weighed_again_at_once():
+    """Judged without the cap, one error of a billion would make all later ones vanish beside it."""
+    series = _series()
+    series.learn_one(4.0, outside=1e9)
+    for sold in KNOWN:
+        series.learn_one(sold, outside=30.0)
+    assert series.weights()["outside"] < 0.02
