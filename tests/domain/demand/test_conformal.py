@@ -159,7 +159,16 @@ def test_a_row_of_another_horizon_is_refused():
 
 @pytest.mark.parametrize(
     "bounds",
-    [{"target": 0.5}, {"least": 0.0}, {"most": 1.0}, {"step": -1.0}, {"step": 1.0}, {"widen": -1.0}, {"reach": -1.0}, {"widen": 1e9}],
+    [
+        {"target": 0.5},
+        {"least": 0.0},
+        {"most": 1.0},
+        {"step": -1.0},
+        {"step": 1.0},
+        {"widen": -1.0},
+        {"reach": -1.0},
+        {"widen": 1e9},
+    ],
 )
 def test_impossible_parameters_are_refused(bounds):
     """Bounds that do not hold the target, are no probabilities, or let the variance grow without end, raise."""
