@@ -14,6 +14,8 @@ from typing import IO, Final, Self
 
 import structlog
 
+from quality.audit_spool import Spool
+
 LOG: Final = "audit.log"
 _LONGEST_PAUSE_S: Final = 60.0
 _log = structlog.get_logger()
@@ -58,6 +60,10 @@ class AuditKeeper:
             process = self._process
         if process is not None:
             _end(process, self._drain_s if error is None else 0.0)
+            if waiting := len(Spool(self._folder / "spool", now_ns=time.time_ns).waiting()):
+                _log.warning(
+                    "audit.samples_wait", samples=waiting, fix="takt audit run, or the next start"
+                )
         self._keeper.join(timeout=5)
 
     def _keep(self) -> None:

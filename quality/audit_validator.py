@@ -55,7 +55,7 @@ class Validator:
     """Validates frames and keeps Data Docs under `folder`."""
 
     def __init__(self, folder: Path) -> None:
-        self._context = gx.get_context(mode="ephemeral", project_config=_config(folder))
+        self._context = gx.get_context(mode="ephemeral", project_config=_config(folder.absolute()))
         asset = self._context.data_sources.add_pandas("audit").add_dataframe_asset("sample")
         self._batches = asset.add_batch_definition_whole_dataframe("sample")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import bytewax.operators as op
 import polars as pl
 import pytest
+import structlog
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink, run_main
 
@@ -139,10 +140,12 @@ def test_the_audit_ends_when_its_flow_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_flow_that_is_not_given_time_stops_the_audit_at_once(tmp_path: Path) -> None:
-    """Without time to drain, the end of the flow is the end of the audit."""
-    with AuditKeeper(tmp_path, None, drain_s=0) as keeper:
+    """Without time to drain, the end of the flow is the end of the audit; that samples wait is told."""
+    Spool(tmp_path / "spool", now_ns=time.time_ns).put(sample_of(ROBOT_STATE, messages(5)))
+    with structlog.testing.capture_logs() as told, AuditKeeper(tmp_path, None, drain_s=0) as keeper:
         until(lambda: keeper.pid is not None, "the process starts")
         pid = keeper.pid
+    assert [(one["event"], one["samples"]) for one in told] == [("audit.samples_wait", 1)]
     assert pid is not None
     assert not alive(pid)
 

@@ -189,6 +189,15 @@ def test_samples_without_any_decodable_row_are_audited(validator: Validator) -> 
     assert found(validator, ROBOT_STATE, sample_of(ROBOT_STATE, [message(1, battery=-1.0)])) == {}
 
 
+def test_the_folder_may_be_named_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings in the working folder name theirs so; Great Expectations takes no such path."""
+    from quality import audit_validator  # noqa: PLC0415 - see above
+
+    monkeypatch.chdir(tmp_path)
+    audit_validator.Validator(Path("audit"))
+    assert (tmp_path / "audit").is_dir()
+
+
 def test_data_docs_name_suites_and_rules_and_keep_a_bounded_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
