@@ -16,7 +16,7 @@ from tests.flows.warehouse import table
 
 from .floor import START, alignment, at, clean, decided, settings_of_floor, written
 
-TIME = Time(lateness_s=30)
+TIME = Time(window_s=90, lateness_s=30)  # each window costs as much as hundreds of messages
 STOCK = Stock(bucket="hour", horizon=4, disorder_s=60.0)
 HOURS, LINES = 30, 12
 RULES = (
@@ -98,7 +98,7 @@ def test_demand_without_a_rule_is_told_once(joined):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_join_does_not_depend_on_batches_or_workers(joined, tmp_path, monkeypatch, workers):
     """Small batches of one stream come long before or after those of another."""
-    monkeypatch.setattr(files, "_CHUNK", 30_000)
+    monkeypatch.setattr(files, "_CHUNK", 80_000)
     again = settings_with_demand(tmp_path, clean() | {"demand.line": list(lines())}, workers=workers, every_s=0.5)
     run(again)
     assert decided(again) == decided(joined)

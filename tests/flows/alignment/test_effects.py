@@ -15,7 +15,7 @@ from tests.flows.warehouse import table
 
 from .floor import START, alignment, at, clean, settings_of_floor, sums, time_of, written
 
-TIME = Time(lateness_s=30)
+TIME = Time(window_s=90, lateness_s=30)  # each window costs as much as hundreds of messages
 LEFT_S = 1_500.0
 DRILLERS = ("r0001", "r0003")
 

@@ -13,7 +13,7 @@ from tests.flows.warehouse import table
 
 from .floor import START, alignment, clean, worked_off
 
-TIME = Time(lateness_s=30)
+TIME = Time(window_s=90, lateness_s=30)  # each window costs as much as hundreds of messages
 BEGIN_S, END_S = 600, 2_100
 STALE_S = 120.0
 
