@@ -21,9 +21,9 @@ from flows.sources.kafka import KafkaSourceOptions
 from sinks.kafka.sink import KafkaSinkPart
 from sinks.lake.sink import LakeSinkPart
 
-_CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT = multiprocessing.get_context("forkserver")
 # Imports take seconds; a fork of a process that has done them takes none.
-_CONTEXT.set_forkserver_preload([__name__, "flows.stock.estimator", "flows.alignment.estimator"])
+CONTEXT.set_forkserver_preload([__name__, "flows.stock.estimator", "flows.alignment.estimator"])
 
 PATIENCE_S = 120
 
@@ -71,10 +71,10 @@ def start(
     sinks, which take turns, an odd number is between the commits of both.
     """
     # Without locks: a process that is killed while it holds one never lets it go.
-    lake: Any = _CONTEXT.Value("i", 0, lock=False)
-    kafka: Any = _CONTEXT.Value("i", 0, lock=False)
+    lake: Any = CONTEXT.Value("i", 0, lock=False)
+    kafka: Any = CONTEXT.Value("i", 0, lock=False)
     args = (settings, chunk, batch_rows, die_after_commit, lake, kafka)
-    process = _CONTEXT.Process(target=_main, args=args, daemon=True)
+    process = CONTEXT.Process(target=_main, args=args, daemon=True)
     process.start()
     return FlowProcess(process, lake, kafka)
 

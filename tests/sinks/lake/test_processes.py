@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from schemas.errors import SinkError
 from sinks.lake.catalog import LakeLocation, connect
 from sinks.lake.maintenance import compact
 from sinks.lake.writer import LakeWriter, utc_now
+from tests.flows.process import CONTEXT
 
+from . import writing_process
 from .frames import rows_of
 
 HERE = Path(__file__).parent
@@ -30,6 +33,14 @@ KILLS = 6
 def start(script: str, location: LakeLocation, *arguments: object) -> subprocess.Popen[str]:
     command = [sys.executable, HERE / script, location.folder, location.catalog or "", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def write(location: LakeLocation, state: Path, epochs: int) -> ForkServerProcess:
+    """Start a writer; forked, as there are many and each would load for as long as it writes."""
+    arguments = (str(location.folder), location.catalog or "", state, epochs)
+    process = CONTEXT.Process(target=writing_process.main, args=arguments, daemon=True)
+    process.start()
+    return process
 
 
 def prepare(location: LakeLocation) -> None:
@@ -44,9 +55,10 @@ def test_readers_beside_a_writer(location: LakeLocation, tmp_path: Path) -> None
     prepare(location)
     stop = tmp_path / "stop"
     readers = [start("polling_process.py", location, stop) for _ in range(2)]
-    writer = start("writing_process.py", location, tmp_path / "state", EPOCHS)
+    writer = write(location, tmp_path / "state", EPOCHS)
     try:
-        assert writer.wait(300) == 0
+        writer.join(300)
+        assert writer.exitcode == 0
     finally:
         writer.kill()
         stop.touch()
@@ -69,18 +81,20 @@ def test_killed_writer_leaves_each_row_once(location: LakeLocation, tmp_path: Pa
     chance = random.Random(seed)
     for _ in range(KILLS):
         before = state.read_text() if state.exists() else ""
-        writer = start("writing_process.py", location, state, 1_000_000)
+        writer = write(location, state, 1_000_000)
         deadline = time.monotonic() + 120
         while (state.read_text() if state.exists() else "") == before:
-            assert writer.poll() is None
+            assert writer.is_alive()
             assert time.monotonic() < deadline
             time.sleep(0.002)
         # Any moment of a commit is as good as another, so this is a draw, not a wait for something.
         time.sleep(chance.uniform(0, 0.3))
         writer.kill()
-        writer.wait()
+        writer.join()
     epochs = int(state.read_text().split()[0]) + 3
-    assert start("writing_process.py", location, state, epochs).wait(120) == 0
+    last = write(location, state, epochs)
+    last.join(120)
+    assert last.exitcode == 0
     lake = connect(location, read_only=True)
     for output, each in (("signal", 3), ("late", 2)):
         wanted = rows_of(output, 10 * epochs).filter([n % 10 < each for n in range(10 * epochs)])

@@ -1,13 +1,8 @@
-"""A process that writes epochs into a lake and keeps its token as an engine would: after the lake's commit.
-
-Arguments: lake folder, catalogue URL or "", state file, epochs in all. Each epoch commits three signals and
-two late rows. Exits with 0 once all epochs are in.
-"""
+"""A process that writes epochs into a lake and keeps its token as an engine would: after the lake's commit."""
 
 from __future__ import annotations
 
 import os
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +12,7 @@ from tests.sinks.lake.frames import rows_of
 
 
 def main(folder: str, catalog: str, state: Path, epochs: int) -> None:
+    """Write until so many epochs are in the lake, each of three signals and two late rows; `catalog` is a URL or ""."""
     writer = LakeWriter(
         LakeLocation(Path(folder), catalog or None),
         "run-1",
@@ -34,7 +30,3 @@ def main(folder: str, catalog: str, state: Path, epochs: int) -> None:
         new.write_text(f"{epoch + 1} {token}")
         os.replace(new, state)  # noqa: PTH105  one call that is atomic, as an engine's commit is
     writer.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
