@@ -61,9 +61,7 @@ class AuditKeeper:
         if process is not None:
             _end(process, self._drain_s if error is None else 0.0)
             if waiting := len(Spool(self._folder / "spool", now_ns=time.time_ns).waiting()):
-                _log.warning(
-                    "audit.samples_wait", samples=waiting, fix="takt audit run, or the next start"
-                )
+                _log.warning("audit.samples_wait", samples=waiting, fix="takt audit run, or the next start")
         self._keeper.join(timeout=5)
 
     def _keep(self) -> None:
