@@ -216,3 +216,17 @@ def test_to_be_asked_changes_nothing():
         asked.learn_one(y)
         silent.learn_one(y)
         assert asked.snapshot() == silent.snapshot()
+
+
+def test_the_order_of_experts_does_not_matter():
+    """Those that forecast all buckets alike may stand anywhere among those that do not; no bucket ahead is none."""
+    names = ("ses", "holt_winters", "tsb")
+    mixes = [Mix(order, season=2) for order in (names, names[::-1], ("holt_winters", "ses", "tsb"))]
+    for y in [4.0, 8.0, 0.0, 6.0] * 10:
+        for mix in mixes:
+            mix.learn_one(y)
+    first, *others = [mix.forecast(3) for mix in mixes]
+    assert len(set(first)) > 1
+    for other in others:
+        assert other == pytest.approx(first, rel=1e-9)
+    assert [mix.forecast(0) for mix in mixes] == [[]] * 3
