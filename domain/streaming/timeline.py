@@ -32,7 +32,7 @@ from domain.streaming.windows import WINDOW_START, Closed
 Stage = Literal["on_time", "final"]
 """What is known of a window while it can still change, and when it cannot."""
 
-_STATE_VERSION = 5
+_STATE_VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,6 @@ class Timeline:
                 name: [
                     p.on_time,
                     p.final,
-                    p.idle,
                     p.ended,
                     {s: to_bytes(part) for s, part in p.standing.items()},
                     sorted(p.grown),
@@ -267,17 +266,18 @@ class Timeline:
     def restore(self, data: bytes) -> None:
         """Take up a snapshot; one of another version is refused.
 
-        Partitions that are new start from the beginning; those that are there no more hold nobody back.
+        Partitions that are new start from the beginning; those that are there no more hold nobody back. Those that were
+        silent are waited for until they are so again: what came to them since is as far behind as what came to others.
         """
         state = msgspec.msgpack.decode(data)
         demand_version(state["version"], _STATE_VERSION, "merged windows")
-        ended = {name for name, (_, _, _, ended, _, _) in state["progress"].items() if ended}
+        ended = {name for name, (_, _, ended, _, _) in state["progress"].items() if ended}
         there = {*self._progress}
         self._unheard = ended & there if self._to_the_last else set()
-        for name, (on_time, final, idle, _, standing, grown) in state["progress"].items():
+        for name, (on_time, final, _, standing, grown) in state["progress"].items():
             stood = {start: from_bytes(part) for start, part in standing.items()}
             gone = name not in there
-            self._progress[name] = _Progress(on_time, final, idle or gone, gone, standing=stood, grown=set(grown))
+            self._progress[name] = _Progress(on_time, final, gone, gone, standing=stood, grown=set(grown))
         for stage, store in self._stores.items():
             store.released = state["released"][stage]
             store.frames = {

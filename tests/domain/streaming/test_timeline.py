@@ -268,6 +268,27 @@ def test_a_partition_that_is_there_no_more_keeps_nobody_back(to_the_last):
     assert [release.window_start for release in released + timeline.end()] == [40]
 
 
+def test_a_silent_partition_is_waited_for_after_a_restart():
+    """While nobody read, all went on: what came to it must not be passed over as the others catch up first."""
+    timeline = Timeline(["x/0", "x/1"], WINDOW, 0)
+    for name in ("x/0", "x/1"):
+        timeline.advance(name, Closed(10, 10, frame(name, [], 1), frame(name, [0], 1)))
+    timeline.idle("x/1", frame("x/1", [], 1))
+    released, _ = timeline.advance("x/0", Closed(20, 20, frame("x/0", [], 1), frame("x/0", [10], 1)))
+    assert [release.window_start for release in released] == [10]
+    stored = timeline.snapshot()
+    timeline = Timeline(["x/0", "x/1"], WINDOW, 0)
+    timeline.restore(stored)
+    backlog = Closed(40, 40, frame("x/0", [], 1), frame("x/0", [20, 30], 1))
+    assert timeline.advance("x/0", backlog) == ([], [])
+    late = Closed(30, 30, frame("x/1", [], 1), frame("x/1", [20], 1))
+    released, stragglers = timeline.advance("x/1", late)
+    assert [(release.window_start, [*release.partials]) for release in released] == [(20, ["x/0", "x/1"])]
+    assert stragglers == []
+    released, _ = timeline.idle("x/1", frame("x/1", [], 1))
+    assert [release.window_start for release in released] == [30]
+
+
 def test_sums_that_grow_again_are_handed_back_once_a_window():
     """Each time a partition falls silent it has more of the same window: that is told the first time."""
     timeline = Timeline("ab", WINDOW, LATENESS)
