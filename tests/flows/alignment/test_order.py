@@ -13,7 +13,8 @@ from tests.flows.warehouse import table
 from .floor import DECIDED, clean, decided, delivered, settings_of_floor, sums, worked_off, written
 
 DISORDER_S, LATENESS_S = 5.0, 60.0
-TIME = Time(window_s=90, disorder_s=DISORDER_S, lateness_s=LATENESS_S)  # each window costs as much as hundreds of messages
+# Each window costs as much as hundreds of messages.
+TIME = Time(window_s=90, disorder_s=DISORDER_S, lateness_s=LATENESS_S)
 
 
 @pytest.fixture(scope="module")
