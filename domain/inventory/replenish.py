@@ -112,7 +112,7 @@ def replenish(items: pl.DataFrame, time_us: int, bucket: str = "day") -> pl.Data
 def _status() -> pl.Expr:
     """What keeps an item from being computed, or null."""
     sensible = pl.all_horizontal(
-        *(pl.col(name).is_finite() & pl.col(name).is_between(0, _LARGEST) for name in _FIGURES),
+        *(pl.col(name).is_between(0, _LARGEST) for name in _FIGURES),  # NaN is beyond any number
         pl.col("demand_mean") * (pl.col("lead_time_mean") + pl.col("lead_time_sd") + pl.col("review") + 1) <= _LARGEST,
         pl.col("demand_sd") * (pl.col("lead_time_mean") + pl.col("review") + 1) <= _LARGEST,
         pl.col("service_level").is_between(0, 1, closed="none"),

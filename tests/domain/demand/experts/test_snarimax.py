@@ -10,12 +10,25 @@ import pytest
 from river.linear_model import LinearRegression
 from river.time_series import SNARIMAX
 
-from domain.demand.experts.snarimax import _FURTHEST, GuardedSNARIMAX
+from domain.demand.experts.snarimax import _BEND, _FURTHEST, GuardedSNARIMAX
 
 
 def lumpy(n, seed=5):
     rng = random.Random(seed)
     return [math.floor(rng.lognormvariate(6, 1.5)) * float(rng.random() < 0.5) for _ in range(n)]
+
+
+def test_one_huge_value_moves_no_weight_further_than_its_bounds():
+    """The loss is straight beyond its bend: a step is rate x bend, for a weight times the largest feature."""
+    expert = GuardedSNARIMAX(season=7)
+    for y in [5.0, 6.0, 4.0] * 50:
+        expert.learn_one(y)
+    weights, intercept = dict(expert._regression.weights), expert._regression.intercept
+    expert.learn_one(1e9)
+    step = expert.rate * _BEND * (1 + 1e-9)
+    assert step / 2 < abs(expert._regression.intercept - intercept) <= step
+    for name, weight in expert._regression.weights.items():
+        assert abs(weight - weights[name]) <= step * _FURTHEST + 1e-3
 
 
 def test_river_default_diverges_and_the_guarded_does_not():
