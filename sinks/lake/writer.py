@@ -126,9 +126,7 @@ class LakeWriter:
     def append(self, output: str, frame: pl.DataFrame) -> None:
         """Buffer rows of `OUTPUTS[output]`; raises SinkError for a frame that is not of its schema."""
         if output not in OUTPUTS:
-            raise SinkError(
-                f"there is no output {output!r}", fix=f"declare it in schemas/outputs; known: {[*OUTPUTS]}"
-            )
+            raise SinkError(f"there is no output {output!r}", fix=f"declare it in schemas/outputs; known: {[*OUTPUTS]}")
         check_frame(OUTPUTS[output], frame)
         if frame.height:
             self._frames.setdefault(output, []).append(frame)
