@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import polars as pl
 import structlog
 
 from schemas.contract import Severity
 from schemas.ids import event_id
-from schemas.outputs import SIGNAL
 
 FILE: Final = "findings.jsonl"
 _STATUS: Final = "status.json"
@@ -127,9 +125,9 @@ def read_findings(path: Path, start: int) -> tuple[list[Finding], int]:
     return findings, start + end
 
 
-def signals(findings: list[Finding]) -> pl.DataFrame:
-    """Rows of the signal output."""
-    rows = [
+def signals(findings: list[Finding]) -> list[dict[str, object]]:
+    """Rows of the output `signal`, their event time in microseconds."""
+    return [
         {
             "kind": finding.kind,
             "subject": finding.subject,
@@ -140,8 +138,6 @@ def signals(findings: list[Finding]) -> pl.DataFrame:
         }
         for finding in findings
     ]
-    frame = pl.DataFrame(rows, schema={**SIGNAL.schema, "event_time": pl.Int64})
-    return frame.with_columns(pl.col("event_time").cast(SIGNAL.schema["event_time"]))
 
 
 def write_status(folder: Path, status: Status) -> None:

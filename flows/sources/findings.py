@@ -12,6 +12,7 @@ from pathlib import Path
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.estimators import Rows
+from flows.signals import signal_frame
 from quality.audit_findings import FILE, read_findings, signals
 from schemas.outputs import SIGNAL
 
@@ -58,7 +59,7 @@ class FindingsPartition(StatefulSourcePartition[Rows, int]):
         self._position = end
         self._next_awake = None
         mine = [finding for finding in findings if finding.run == self._run]
-        return [(SIGNAL.name, signals(mine))] if mine else []
+        return [(SIGNAL.name, signal_frame(signals(mine)))] if mine else []
 
     def next_awake(self) -> datetime | None:
         """When to look again."""

@@ -62,9 +62,8 @@ def test_reading_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_findings_become_rows_of_the_signal_output() -> None:
     """A finding is a signal with its evidence as JSON."""
-    frame = signals([finding(1_000_000)])
-    assert frame.schema == SIGNAL.schema
-    row = frame.row(0, named=True)
-    assert row["event_time"].isoformat() == "1970-01-01T00:00:01+00:00"
-    assert json.loads(row["evidence"]) == {"offsets": ["0:7"]}
+    (row,) = signals([finding(1_000_000)])
+    assert row.keys() == SIGNAL.schema.keys()
+    assert row["event_time"] == 1_000_000
+    assert json.loads(str(row["evidence"])) == {"offsets": ["0:7"]}
     assert (row["kind"], row["severity"]) == ("audit_mismatch", "critical")
