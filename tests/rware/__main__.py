@@ -8,7 +8,7 @@ from pathlib import Path
 from .day import Day
 from .folder import write
 
-if len(sys.argv) != 2:
+if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
     sys.exit("usage: python -m tests.rware FOLDER")
 day = Day().run()
 written = write(day, Path(sys.argv[1]))
