@@ -17,7 +17,7 @@ def bound_settings(settings: Settings) -> dict[str, str]:
     another; ids are known by the fields that they were made of; demand is learned per bucket. The state of a source is
     that of its kind of events, whose version may change, and of what is done with them.
     """
-    bound = {"time.window_s": f"{settings.time.window_s:g}"}
+    bound = {"time.window_s": f"{settings.time.window_s:.15g}"}
     kinds = {}
     for name, source in settings.sources.items():
         kind = kinds[name] = kind_of(source.contract, name, aligned=settings.alignment is not None)
