@@ -45,7 +45,7 @@ def test_what_state_is_made_for_is_bound(contract, changed):
 
 def test_lengths_of_windows_that_hardly_differ_are_two():
     """Each starts its windows elsewhere soon; a length in whole seconds is told as such."""
-    assert bound(time={"window_s": 60.0001}) != bound(time={"window_s": 60.0002})
+    assert bound(time={"window_s": 60.00001}) != bound(time={"window_s": 60.00002})
     assert bound(time={"window_s": 60})["time.window_s"] == "60"
 
 
