@@ -153,6 +153,8 @@ def _query_error(connection: duckdb.DuckDBPyConnection, error: duckdb.Error) -> 
     known = (
         f"did you mean {' or '.join(close)}?"
         if close
+        else "the lake is empty: a flow makes the tables with its first commit"
+        if not plain
         else f"known are {', '.join(plain)}; outputs also as <output>_as_of(t)"
     )
     return TaktError(f"there is no table or view {missing.group(1)!r}", fix=known)

@@ -21,6 +21,7 @@ from quality.registration import register
 from schemas.errors import RecoveryError, SettingsError, SinkError, SourceError, TaktError
 from sinks.kafka.topics import existing_topics
 from sinks.lake.catalog import connect
+from sinks.lake.failures import NoLakeError
 from sinks.lake.locks import running_writers
 
 _PINNED = {"bytewax": "0.21.1", "duckdb": "1.5.5", "duckdb-extension-ducklake": "1.5.5"}
@@ -111,10 +112,11 @@ def _recovery(settings: Settings) -> str:
 
 def _lake(settings: Settings) -> str:
     location = lake_location(settings)
-    if not location.postgres and not location.sqlite.exists():
+    try:
+        connect(location, read_only=True).close()
+    except NoLakeError:
         _demand_parent(settings.lake.folder, SinkError)
         return f"{location} will be made at the first start"
-    connect(location, read_only=True).close()
     writers = [f"written by process {owner} ({name})" for name, owner in running_writers(location.folder).items()]
     return ", ".join([f"{location} opens", *writers])
 

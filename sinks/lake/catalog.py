@@ -25,7 +25,7 @@ import duckdb
 
 from schemas.errors import SinkError
 from sinks.lake.catalog_copy import copy_of
-from sinks.lake.failures import no_right_to_write, sink_error
+from sinks.lake.failures import NoLakeError, no_right_to_write, sink_error
 from sinks.lake.quoting import literal
 
 LAKE = "lake"
@@ -124,10 +124,7 @@ def _check_place(location: LakeLocation, *, read_only: bool) -> None:
     if read_only:
         # A start that was killed at once leaves an empty file.
         if not location.postgres and not (location.sqlite.is_file() and location.sqlite.stat().st_size):
-            raise SinkError(
-                f"there is no lake at {location}",
-                fix="make one with `takt demo` or `takt run`, or set lake.folder to that of an existing one",
-            )
+            raise NoLakeError(str(location))
         return
     try:
         location.data.mkdir(parents=True, exist_ok=True)

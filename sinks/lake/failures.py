@@ -59,6 +59,16 @@ _CASES: tuple[tuple[tuple[str, ...], str, str], ...] = (
 )
 
 
+class NoLakeError(SinkError):
+    """There is no lake to be read, or not yet."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"there is no lake at {place}",
+            fix="make one with `takt demo` or `takt run`, or set lake.folder to that of an existing one",
+        )
+
+
 def retriable(error: duckdb.Error) -> bool:
     """Whether the same transaction may succeed when tried again: a lock or a conflict, nothing committed."""
     words = str(error).lower()
@@ -77,6 +87,8 @@ def sink_error(error: Exception, *, place: str, secret: str = "") -> SinkError:
     if secret:
         said = said.replace(secret, "***")
     words = said.lower()
+    if "creating a new ducklake is explicitly disabled" in words:
+        return NoLakeError(place)
     for parts, what, fix in _CASES:
         if any(part in words for part in parts):
             return SinkError(f"{what} ({place}): {said}", fix=fix)

@@ -11,7 +11,7 @@ import pytest
 from dashboards.sql import QueryResult, open_reader, query, run
 from schemas.errors import SinkError, TaktError
 from schemas.outputs import OUTPUTS
-from sinks.lake.catalog import LakeLocation
+from sinks.lake.catalog import LakeLocation, connect
 from sinks.lake.maintenance import compact
 from sinks.lake.meta import ExampleQuery, example_queries
 from sinks.lake.writer import LakeWriter, utc_now
@@ -160,6 +160,15 @@ def test_mistakes_come_with_the_fix(read: Callable[[str], QueryResult], sql: str
 def test_ways_to_look_around(read: Callable[[str], QueryResult], sql: str) -> None:
     """What only looks is allowed."""
     assert read(sql).columns
+
+
+def test_a_lake_without_a_commit_is_told_as_empty(tmp_path: Path) -> None:
+    """A start that was killed before its first commit leaves a lake without tables."""
+    location = LakeLocation(tmp_path / "lake")
+    connect(location, read_only=False).close()
+    with pytest.raises(TaktError) as caught:
+        query(location, "FROM accounting")
+    assert "the lake is empty" in caught.value.fix
 
 
 def test_missing_lake(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -18,8 +18,10 @@ import pytest
 from schemas.errors import SinkError
 from sinks.lake import catalog
 from sinks.lake.catalog import LakeLocation, connect
+from sinks.lake.failures import NoLakeError
 from sinks.lake.writer import LakeWriter
 
+from .conftest import CATALOGUES
 from .frames import rows_of
 
 THREADS = duckdb.sql("SELECT current_setting('threads')").fetchall()[0][0]
@@ -109,10 +111,11 @@ def test_read_only_refuses_writes(location: LakeLocation) -> None:
     lake.close()
 
 
-def test_missing_lake(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", CATALOGUES)
+def test_missing_lake(nowhere: Callable[[str], LakeLocation], kind: str) -> None:
     """Reading a lake that is not there says how to get one, and makes nothing."""
-    location = LakeLocation(tmp_path / "lake")
-    with pytest.raises(SinkError, match="there is no lake at") as caught:
+    location = nowhere(kind)
+    with pytest.raises(NoLakeError, match="there is no lake at") as caught:
         connect(location, read_only=True)
     assert "takt demo" in caught.value.fix
     assert not location.folder.exists()
