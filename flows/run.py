@@ -51,10 +51,11 @@ def _run(flow: Dataflow, settings: Settings, run: recovery.Run, store: RecoveryC
 def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
     """Give a flow to the engine."""
     every = timedelta(seconds=settings.epoch_s)
-    thresholds = gc.get_threshold()
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count() > 0
     # What is loaded by now stays for good, and each poll of a topic makes thousands of objects that are in no cycle.
     # Looking through these and those for garbage again and again took a twelfth of the time.
-    gc.freeze()
+    if not frozen:
+        gc.freeze()
     gc.set_threshold(_OBJECTS)
     try:
         # A cluster of one process, for a single worker too: the engine's other entry runs a single worker on the
@@ -68,7 +69,8 @@ def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
     finally:
         # Whoever runs flows from a process of their own gets it back as it was.
         gc.set_threshold(*thresholds)
-        gc.unfreeze()
+        if not frozen:
+            gc.unfreeze()
 
 
 def _takt_error(error: BaseException | None) -> TaktError | None:
