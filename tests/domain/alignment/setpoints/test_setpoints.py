@@ -79,6 +79,7 @@ def test_no_answer_in_time_is_an_exception():
     assert desk.want(10) not in {None, first}
     desk.at(100, (first, "completed", 99))
     assert desk.codes == ["setpoint.late"] * 2
+    assert set(desk.kinds) == {"unacknowledged"}
 
 
 def test_what_was_not_answered_in_time_stays_so():
@@ -124,18 +125,6 @@ def test_a_contradiction_changes_nothing(said, then, code):
     assert (desk.in_force, desk.pending, desk.rows) == before
     assert desk.codes == [code]
     assert code in REFUSALS
-
-
-@pytest.mark.parametrize("accepted", [1, 3])
-def test_answers_count_by_their_time(accepted):
-    """However they come; of the same time, that it was accepted comes first. To say so again later says nothing."""
-    desk = Desk().at(0)
-    name = desk.want(10)
-    desk.at(5, (name, "completed", 3), (name, "accepted", accepted), (name, "accepted", 4))
-    assert (desk.statuses, desk.codes) == (["sent", "accepted", "completed"], [])
-    other = desk.want(12)
-    desk.at(8, (other, "accepted", 7), (other, "rejected", 6))
-    assert (desk.statuses[-1], desk.codes) == ("rejected", ["setpoint.decided"])
 
 
 def test_answers_to_what_nobody_sent_are_refused():
