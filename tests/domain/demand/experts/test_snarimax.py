@@ -26,6 +26,7 @@ def test_one_huge_value_moves_no_weight_further_than_its_bounds():
     weights, intercept = dict(expert._regression.weights), expert._regression.intercept
     expert.learn_one(1e9)
     step = expert.rate * _BEND * (1 + 1e-9)
+    assert expert._model.y_diff[0] == pytest.approx(_FURTHEST, rel=1e-3)
     assert step / 2 < abs(expert._regression.intercept - intercept) <= step
     for name, weight in expert._regression.weights.items():
         assert abs(weight - weights[name]) <= step * _FURTHEST + 1e-3
@@ -56,6 +57,25 @@ def test_the_cap_follows_the_largest_value_of_late(values, cap):
     state[-1] = [-50.0]  # each lag leaps to the other side
     expert.restore(state)
     assert set(expert.forecast(40)[9:]) == {0.0, cap}
+
+
+def test_a_long_season_remembers_its_largest_value_for_four_of_it():
+    """Of a season of a day in hours that is four days, to eight."""
+    expert = GuardedSNARIMAX(season=24)
+    for hours in (96, 96):
+        expert.learn_one(1000.0)
+        for _ in range(hours - 1):
+            expert.learn_one(1.0)
+    assert (expert._peak, expert._peak_before) == (1000.0, 1000.0)
+
+
+def test_the_season_goes_on_through_what_is_not_known():
+    """A bucket of which nothing is known stands for what was expected of it, so phases stay where they are."""
+    expert = GuardedSNARIMAX(season=2, p=1)
+    for y in [4.0, 8.0] * 200:
+        expert.learn_one(y)
+    expert.learn_one(math.nan)
+    assert expert.forecast(2) == pytest.approx([8.0, 4.0], rel=0.05)
 
 
 @pytest.mark.parametrize("weight", [math.nan, math.inf, 1e200])
