@@ -54,6 +54,9 @@ def examine(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, check(settings))
         except TaktError as error:
             yield Finding(name, error.what, error)
+        except OSError as error:
+            denied = TaktError(str(error), fix=f"give user {os.geteuid()} its rights on that place back")
+            yield Finding(name, denied.what, denied)
 
 
 def _versions(_: Settings) -> str:
@@ -81,6 +84,7 @@ def _sources(settings: Settings) -> str:
         if isinstance(source, FileSource):
             if not source.path.exists():
                 raise SourceError(f"source {name!r}: {source.path} does not exist", fix=f"correct sources.{name}.path")
+            _demand_rights(source.path, os.R_OK, SourceError)
             found.append(f"{name}: {source.path}")
         else:
             found.append(f"{name}: topic {source.topic}")
@@ -106,6 +110,7 @@ def _recovery(settings: Settings) -> str:
         _demand_parent(folder, RecoveryError)
         return f"{folder} will be made at the first start"
     demand_private(folder)
+    _demand_rights(folder, os.R_OK | os.W_OK | os.X_OK, RecoveryError)
     demand_bound(folder, FLOW, bound_settings(settings), read_places(settings))
     return f"{folder} is private"
 
@@ -117,6 +122,8 @@ def _lake(settings: Settings) -> str:
     except NoLakeError:
         _demand_parent(settings.lake.folder, SinkError)
         return f"{location} will be made at the first start"
+    for place in (location.folder, location.data, *(() if location.postgres else (location.sqlite,))):
+        _demand_rights(place, os.R_OK | os.W_OK, SinkError)
     writers = [f"written by process {owner} ({name})" for name, owner in running_writers(location.folder).items()]
     return ", ".join([f"{location} opens", *writers])
 
@@ -141,6 +148,14 @@ def _kafka(settings: Settings) -> str:
         )
     to_make = sorted(set(topics(settings).values()) - present)
     return f"{settings.kafka.bootstrap} answers" + (f"; will make {', '.join(to_make)}" if to_make else "")
+
+
+def _demand_rights(place: Path, rights: int, error: type[TaktError]) -> None:
+    if not os.access(place, rights):
+        raise error(
+            f"{place}: user {os.geteuid()} may not {'write' if rights & os.W_OK else 'read'} it",
+            fix=f"give this user its rights on {place} back",
+        )
 
 
 def _demand_parent(folder: Path, error: type[TaktError]) -> None:

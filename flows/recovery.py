@@ -69,8 +69,7 @@ def opened(
     a source has another name.
     """
     store = folder / _STORE
-    if not store.exists():
-        _create(folder)
+    _create(folder)
     demand_private(folder)
     with _locked(folder):
         run = _known_run(folder, flow) if store.exists() else _new_run(folder, flow, now_us)
@@ -129,8 +128,9 @@ def _readable(store: Path, ask: Callable[[Path], _T]) -> _T:
         return ask(store)
     except sqlite3.Error as error:
         raise RecoveryError(
-            f"the state in {store} cannot be read: {error}",
-            fix="restore the recovery folder from a backup, or start a new run with new folders for state and lake",
+            f"the state in {store} cannot be read and written: {error}",
+            fix="give the user of the flow its rights on it back; or, where it is damaged, restore the recovery folder from "
+            "a backup, or start a new run with new folders for state and lake",
         ) from error
 
 
@@ -166,7 +166,7 @@ def _create(folder: Path) -> None:
             folder.chmod(0o700)
     except OSError as error:
         raise RecoveryError(
-            f"recovery folder {folder} cannot be created: {error.strerror}",
+            f"recovery folder {folder} cannot be made or looked into: {error.strerror}",
             fix="point `recovery.folder` to a place that the user of the flow may write",
         ) from error
 

@@ -122,8 +122,12 @@ def _attach(connection: duckdb.DuckDBPyConnection, location: LakeLocation, *, re
 
 def _check_place(location: LakeLocation, *, read_only: bool) -> None:
     if read_only:
-        # A start that was killed at once leaves an empty file.
-        if not location.postgres and not (location.sqlite.is_file() and location.sqlite.stat().st_size):
+        try:
+            # A start that was killed at once leaves an empty file.
+            there = location.postgres or (location.sqlite.is_file() and location.sqlite.stat().st_size)
+        except OSError as error:
+            raise sink_error(error, place=str(location)) from error
+        if not there:
             raise NoLakeError(str(location))
         return
     try:
