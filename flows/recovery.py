@@ -129,7 +129,7 @@ def _readable(store: Path, ask: Callable[[Path], _T]) -> _T:
     except sqlite3.Error as error:
         raise RecoveryError(
             f"the state in {store} cannot be read and written: {error}",
-            fix="give the user of the flow its rights on it back; or, where it is damaged, restore the recovery folder from "
+            fix="give the user of the flow its rights on it back; or, where damaged, restore the recovery folder from "
             "a backup, or start a new run with new folders for state and lake",
         ) from error
 
