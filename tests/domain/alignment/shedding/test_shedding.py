@@ -53,6 +53,14 @@ def test_one_class_with_work_is_shed_per_review_the_lowest_first():
     assert row["reason"].startswith("class 1 waits: work takes 138.0 min to clear, the service level is 60 min")
 
 
+def test_demand_of_control_work_is_not_shed_with_the_lowest_class():
+    """What robots are kept from by it stays, so that more has to wait."""
+    shedding = Shedding(CONFIG)
+    shedding.learn(_tasks((None, 4, 0, "created")).select(CREATED.keys()))
+    said = [shedding.review(t * REVIEW, _zone(4, 4), _waiting(t * REVIEW, c0=1, c1=1)) for t in range(2)]
+    assert [_changes(rows) for rows in said] == [[("shed", 0, 1)], [("shed", 1, 2)]]
+
+
 def test_classes_come_back_in_the_opposite_order_when_it_stays_calm():
     """Two reviews in a row each, in which all would clear in half the service level with the class back."""
     shedding = Shedding(CONFIG)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.alignment.shedding_load import CONTROL, Load
+from domain.alignment.shedding_load import CONTROL, Load, effective_class, split
 from domain.alignment.shedding_stage import SheddingConfig, Stage, reviewed
 
 HOUR = 3_600_000_000
@@ -40,6 +41,36 @@ def test_classes_without_work_come_back_with_the_one_below():
     stage, changes = reviewed(Stage(5, calm=1), _load({2: 0.5}), CONFIG)
     assert stage == Stage(2)
     assert [(status, number) for status, number, _ in changes] == [("restored", n) for n in (4, 3, 2)]
+
+
+def test_half_the_service_level_is_calm_enough_and_shedding_ends_a_calm():
+    """A class comes back after two calm reviews in a row, and no shedding between."""
+    half = _load({0: 1.0})
+    assert reviewed(Stage(1), half, CONFIG) == (Stage(1, calm=1), [])
+    assert reviewed(Stage(1), _load({0: 1.1}), CONFIG) == (Stage(1), [])
+    assert reviewed(Stage(1, calm=1), _load({1: 9.0}), CONFIG)[0] == Stage(2)
+
+
+def test_where_no_work_is_left_all_classes_come_back_at_once():
+    """And where none waits nothing is shed, whatever comes."""
+    stage, changes = reviewed(Stage(3, calm=1), _load({}), CONFIG)
+    assert (stage, [(status, number) for status, number, _ in changes]) == (
+        Stage(0),
+        [("restored", number) for number in (2, 1, 0)],
+    )
+    assert reviewed(Stage(), _load({}, {5: 9.0}), CONFIG) == (Stage(), [])
+
+
+def test_demand_of_no_class_is_demand_of_none():
+    """Nothing waits where nothing was created."""
+    assert split(5.0, [0.0, 0.0]) == [0.0, 0.0]
+    assert split(5.0, [1.0, 4.0]) == [1.0, 4.0]
+
+
+def test_a_class_is_one_of_ten():
+    """Of priorities beyond them, the nearest, from which a task rises as it ages; one created later has not aged."""
+    rows = pl.DataFrame({"priority": [-3, -3, 5, 12, None], "created_us": [0, HOUR, 3 * HOUR, 0, 0]})
+    assert rows.select(effective_class(HOUR, HOUR)).to_series().to_list() == [1, 0, 5, 9, CONTROL]
 
 
 @given(
