@@ -1,4 +1,4 @@
-"""What is known of the rates of many entities: discounted evidence per entity, in arrays by entity number.
+"""What is known of the rates of many entities: discounted evidence and its scatter, in arrays by entity number.
 
 Learning is pure: it gives a new book and leaves the old one as it was, so that a look ahead is a chain of
 learning that is thrown away. An entity's evidence depends on its own windows alone, not on whoever else is in
@@ -8,25 +8,27 @@ leaving it out of the stored state changes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from domain.throughput.dispersion import Scatter
 from domain.throughput.entities import Entities, EntityWindow
 from domain.throughput.levels import LEVEL_KEY
 from domain.throughput.rate import Evidence, Float64, Int64, RateModel
 
 _SEEN: Final = "seen"
-_SUMS: Final = ("count", "service_count", "exposure", "service_exposure", "squared", "service_squared")
+_KNOWN: Final = (*(field.name for field in fields(Evidence)), *(field.name for field in fields(Scatter)))
+_SUMS: Final = tuple(prefix + name for name in _KNOWN for prefix in ("", "service_"))
 BOOK_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     **dict.fromkeys(LEVEL_KEY, pl.String),
     _SEEN: pl.Int64,
     **dict.fromkeys(_SUMS, pl.Float64),
 }
-"""Entity, start of its last window, evidence over available and over busy hours (`service_...`)."""
+"""Entity, start of its last window, evidence and scatter over available and over busy hours (`service_...`)."""
 _NEVER: Final = -(2**62)
 
 
@@ -42,13 +44,13 @@ class GammaBook:
     seen: Int64
     """Start of each entity's last window (entities)."""
     sums: Float64
-    """Count, exposure and its square, each over available and over busy hours (3, 2, entities)."""
+    """`Evidence` and `Scatter`, each over available and over busy hours (11, 2, entities)."""
 
     @classmethod
     def stored(cls, model: RateModel, window_us: int, state: pl.DataFrame) -> GammaBook:
         """Book from its `state`; a frame without rows gives an empty one."""
         seen = state[_SEEN].to_numpy()
-        sums = state.select(_SUMS).to_numpy().T.reshape(3, 2, state.height)
+        sums = state.select(_SUMS).to_numpy().T.reshape(len(_KNOWN), 2, state.height)
         return cls(model, window_us, Entities(state), int(seen.max(initial=_NEVER)), seen, sums)
 
     @property
@@ -66,19 +68,31 @@ class GammaBook:
             raise ValueError(f"window {window.start} was learned before, or a later one")
         added = len(self.entities) - len(self.seen)
         seen = np.concatenate([self.seen, np.full(added, _NEVER)])
-        sums = np.concatenate([self.sums, np.zeros((3, 2, added))], axis=2)
+        sums = np.concatenate([self.sums, np.zeros((len(_KNOWN), 2, added))], axis=2)
         elapsed = (window.start - seen[window.codes]) // self.window_us
         weights = _weights(self.model.discount, self.model.memory)
         kept = weights[np.minimum(elapsed, self.model.memory + 1)]
-        before = Evidence(*sums.take(window.codes, axis=2))
-        after = before.learn(window.tasks, window.hours, kept, self.model.discount)
+        known, scatter = split(sums.take(window.codes, axis=2))
+        sites, are_robots = self.entities.sites([window]), self.entities.are_robots(window)
+        scatter = scatter.learn(known, kept, window.tasks, window.hours, window.robots, sites, are_robots)
+        known = known.learn(window.tasks, window.hours, kept, self.model.discount)
         seen[window.codes] = window.start
-        sums[:, :, window.codes] = after.count, after.exposure, after.squared
+        sums[:, :, window.codes] = [*_values(known), *_values(scatter)]
         return GammaBook(self.model, self.window_us, self.entities, window.start, seen, sums)
 
     def evidence(self, window: EntityWindow) -> Float64:
-        """`sums` of the entities of a window that was learned (3, 2, rows)."""
+        """`sums` of the entities of a window that was learned (11, 2, rows)."""
         return self.sums.take(window.codes, axis=2)
+
+
+def split(sums: Float64) -> tuple[Evidence, Scatter]:
+    """Evidence and scatter of `GammaBook.sums`, or of a part of them."""
+    first = len(fields(Evidence))
+    return Evidence(*sums[:first]), Scatter(*sums[first:])
+
+
+def _values(known: Evidence | Scatter) -> list[Float64]:
+    return [getattr(known, field.name) for field in fields(known)]
 
 
 @lru_cache

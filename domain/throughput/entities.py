@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from domain.throughput.counters import WINDOW_START
+from domain.throughput.counters import WINDOW_START, Bool
 from domain.throughput.levels import LEVEL_KEY, LEVEL_SCHEMA
 from domain.throughput.rate import Float64, Int64
 
@@ -38,6 +38,12 @@ class EntityWindow:
         """Tasks finished (rows)."""
         tasks: Int64 = self.counts[COUNTS.index("tasks")]
         return tasks
+
+    @property
+    def robots(self) -> Int64:
+        """Robots that reported (rows)."""
+        robots: Int64 = self.counts[COUNTS.index("robots")]
+        return robots
 
     def equals(self, other: EntityWindow) -> bool:
         """Whether entities and counts are the same, window start aside."""
@@ -102,6 +108,10 @@ class Entities:
             first += len(window.codes)
         return np.concatenate(places)
 
+    def are_robots(self, window: EntityWindow) -> Bool:
+        """Which rows of a window are of robots, not of zones or sites."""
+        return self._is_robot[window.codes]
+
     def _codes(self, rows: pl.DataFrame) -> Int64:
         known = len(self)
         numbers = self._numbers
@@ -114,10 +124,11 @@ class Entities:
         return np.array(codes, dtype=np.int64)
 
     def _look_up(self) -> None:
-        """Tables by number: the place of each entity in the order of keys, and the number of its site, -1 if none."""
+        """Tables by number: place in the order of keys, whether a robot, and the number of the site, -1 if none."""
         order = self._keys.with_row_index(_CODE).sort(LEVEL_KEY)[_CODE].to_numpy()
         # Cheaper to sort rows by than three strings.
         self._ranks = np.empty(len(self), dtype=np.int64)
         self._ranks[order] = np.arange(len(self))
+        self._is_robot = np.array([level == "robot" for level, _, _ in self._numbers], dtype=np.bool_)
         sites = {site: code for code, (level, site, _) in enumerate(self._numbers) if level == "site"}
         self._site = np.array([sites.get(site, -1) for site in self._keys["site"]], dtype=np.int64)

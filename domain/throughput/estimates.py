@@ -21,7 +21,7 @@ import polars as pl
 
 from domain.streaming.frames import from_bytes, to_bytes
 from domain.streaming.timeline import Stage
-from domain.throughput.book import BOOK_SCHEMA, GammaBook
+from domain.throughput.book import BOOK_SCHEMA, GammaBook, split
 from domain.throughput.counters import Bool
 from domain.throughput.entities import EntityWindow
 from domain.throughput.rate import Evidence, Float64, Int64, RateModel, posterior, posterior_mean
@@ -63,10 +63,11 @@ class RateLearner:
     def estimate(self, notes: Sequence[RateNote]) -> pl.DataFrame:
         """Columns of the output `throughput` but for those of the stage; `window_start` in Int64 us."""
         rows = self.rows([note.window for note in notes])
-        evidence = Evidence(*np.concatenate([note.evidence for note in notes], axis=2))
+        evidence, scatter = split(np.concatenate([note.evidence for note in notes], axis=2))
         model = self.book.model
         sites = self.book.entities.sites([note.window for note in notes])
-        rate = posterior(evidence, model.prior_tasks, self._prior(sites, evidence))
+        dispersion = scatter.dispersion(sites)
+        rate = posterior(evidence, model.prior_tasks, self._prior(sites, evidence, dispersion), dispersion)
         busy_s, available_s = rows["busy_us"].to_numpy() / 1e6, rows["available_us"].to_numpy() / 1e6
         exposed = available_s > 0
         utilisation = np.divide(busy_s, available_s, out=np.zeros_like(busy_s), where=exposed)
@@ -79,18 +80,20 @@ class RateLearner:
             pl.Series("rate", rate.mean[0]),
             pl.Series("rate_lo", rate.low[0]),
             pl.Series("rate_hi", rate.high[0]),
+            pl.Series("dispersion", dispersion[0]),
             _where(known, rate.mean[1]).alias("service_rate"),
             _where(known, rate.low[1]).alias("service_rate_lo"),
             _where(known, rate.high[1]).alias("service_rate_hi"),
+            _where(known, dispersion[1]).alias("service_dispersion"),
             pl.lit(str(model)).alias("model"),
             pl.lit(self._contract).alias("contract"),
         )
 
-    def _prior(self, sites: Int64, evidence: Evidence) -> Float64:
+    def _prior(self, sites: Int64, evidence: Evidence, dispersion: Float64) -> Float64:
         """Prior rates over available and over busy hours (2, rows); `sites`: place of the row of each row's site."""
         model = self.book.model
         fleet = np.full_like(evidence.count, model.prior_rate)
-        means = posterior_mean(evidence, model.prior_tasks, fleet)
+        means = posterior_mean(evidence, model.prior_tasks, fleet, dispersion)
         is_site = sites == np.arange(len(sites))
         return np.where(is_site | (sites < 0), fleet, means[:, sites])
 

@@ -8,8 +8,9 @@ Counts N of a window with exposure E are Poisson(rate x E). Weights fall by `dis
 
 The rate is n / e. Its variance is rate x q / e^2, that of e^2 / q hours watched at full weight, so the
 posterior is Gamma(a0 + n e / q, b0 + e^2 / q): conjugate, with the effective in place of the discounted
-sample (Fay and Feuer 1997, Statistics in Medicine 16:791, for weighted sums of Poisson counts). Taking n and
-e themselves for the sample, as the plain discounted Gamma does, halves the sample in the long run
+sample (Fay and Feuer 1997, Statistics in Medicine 16:791, for weighted sums of Poisson counts). Where counts
+scatter more or less than Poisson counts, the sample is worth that much less or more (see `dispersion`). Taking n
+and e themselves for the sample, as the plain discounted Gamma does, halves the sample in the long run
 ((1 - d^2) / (1 - d) = 1.98 for d = .98): its 95 % intervals then cover 99.5 % of constant rates.
 
 A window without exposure, silent or not, says nothing and ages what is known: n, e and q fall by d alike, so
@@ -49,7 +50,7 @@ class RateModel:
 
     def __str__(self) -> str:
         return (
-            f"gamma-poisson@1(discount={self.discount:g},prior_tasks={self.prior_tasks:g},"
+            f"gamma-poisson@2(discount={self.discount:g},prior_tasks={self.prior_tasks:g},"
             f"prior_rate={self.prior_rate:g}/h)"
         )
 
@@ -83,25 +84,32 @@ class Posterior:
     high: Float64
 
 
-def posterior(evidence: Evidence, prior_tasks: float, prior_rate: Float64) -> Posterior:
+def posterior(evidence: Evidence, prior_tasks: float, prior_rate: Float64, dispersion: Float64) -> Posterior:
     """Posterior under a Gamma prior of mean `prior_rate` (one per entity) worth `prior_tasks` tasks.
 
+    `dispersion`: variance of the counts over that of Poisson counts, one per entity.
+
     >>> seen = Evidence(np.array([9.0]), np.array([1.0]), np.array([1.0]))
-    >>> posterior(seen, 1.0, np.array([10.0])).mean.round(3).tolist()
+    >>> posterior(seen, 1.0, np.array([10.0]), np.array([1.0])).mean.round(3).tolist()
     [9.091]
     """
-    shape, hours = _parameters(evidence, prior_tasks, prior_rate)
+    shape, hours = _parameters(evidence, prior_tasks, prior_rate, dispersion)
     return Posterior(shape / hours, gamma_quantile(shape, 0.025) / hours, gamma_quantile(shape, 0.975) / hours)
 
 
-def posterior_mean(evidence: Evidence, prior_tasks: float, prior_rate: Float64) -> Float64:
+def posterior_mean(evidence: Evidence, prior_tasks: float, prior_rate: Float64, dispersion: Float64) -> Float64:
     """Mean of the `posterior`, without the cost of its quantiles."""
-    shape, hours = _parameters(evidence, prior_tasks, prior_rate)
+    shape, hours = _parameters(evidence, prior_tasks, prior_rate, dispersion)
     return shape / hours
 
 
-def _parameters(evidence: Evidence, prior_tasks: float, prior_rate: Float64) -> tuple[Float64, Float64]:
+def _parameters(
+    evidence: Evidence, prior_tasks: float, prior_rate: Float64, dispersion: Float64
+) -> tuple[Float64, Float64]:
     weight = np.divide(
-        evidence.exposure, evidence.squared, out=np.zeros_like(evidence.exposure), where=evidence.squared > 0
+        evidence.exposure,
+        evidence.squared * dispersion,
+        out=np.zeros_like(evidence.exposure),
+        where=evidence.squared > 0,
     )
     return prior_tasks + weight * evidence.count, prior_tasks / prior_rate + weight * evidence.exposure

@@ -24,7 +24,7 @@ from domain.streaming.watermark import BEGINNING
 from domain.throughput.counters import WINDOW_START
 from schemas.outputs import Output
 
-_STATE_VERSION: Final = 4
+_STATE_VERSION: Final = 5
 
 
 class Window(Protocol):

@@ -53,6 +53,7 @@ THROUGHPUT = Output(
         Column("rate", "number", "{task}/h", "Posterior mean of tasks per available robot-hour"),
         Column("rate_lo", "number", "{task}/h", "2.5 % quantile of the posterior rate"),
         Column("rate_hi", "number", "{task}/h", "97.5 % quantile of the posterior rate"),
+        Column("dispersion", "number", "1", "Variance of tasks per available hour over that of Poisson counts"),
         Column(
             "service_rate",
             "number",
@@ -62,6 +63,14 @@ THROUGHPUT = Output(
         ),
         Column("service_rate_lo", "number", "{task}/h", "2.5 % quantile of the service rate", nullable=True),
         Column("service_rate_hi", "number", "{task}/h", "97.5 % quantile of the service rate", nullable=True),
+        Column(
+            "service_dispersion",
+            "number",
+            "1",
+            "Variance of tasks per busy hour over that of Poisson counts: nearly the squared variation coefficient of "
+            "service times",
+            nullable=True,
+        ),
         Column("model", "string", "", "Name and version of the estimator with its parameters"),
         Column("contract", "string", "", "Contract and version of the input"),
     ),

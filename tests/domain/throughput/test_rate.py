@@ -24,7 +24,7 @@ def run(rng, rates, hours, model=MODEL):
 
 
 def covered(evidence, rates, prior_rate):
-    belief = posterior(evidence, MODEL.prior_tasks, np.full(len(rates), prior_rate))
+    belief = posterior(evidence, MODEL.prior_tasks, np.full(len(rates), prior_rate), np.ones(len(rates)))
     return np.mean((belief.low <= rates) & (rates <= belief.high))
 
 
@@ -32,8 +32,8 @@ def test_quantiles_are_those_of_scipy():
     """Mean and quantiles equal those of scipy.stats.gamma, from tiny to huge counts."""
     evidence = Evidence(np.array([0.0, 0.0, 3.0, 1e6]), np.array([0.0, 5.0, 0.25, 1e4]), np.array([0.0, 3.0, 0.2, 6e3]))
     prior = np.array([10.0, 0.1, 20.0, 90.0])
-    belief = posterior(evidence, 1.0, prior)
-    weight = np.array([0.0, 5 / 3, 1.25, 10 / 6])
+    belief = posterior(evidence, 1.0, prior, np.array([1.0, 1.0, 1.0, 2.0]))
+    weight = np.array([0.0, 5 / 3, 1.25, 5 / 6])
     oracle = stats.gamma(1 + weight * evidence.count, scale=1 / (1 / prior + weight * evidence.exposure))
     np.testing.assert_allclose(belief.mean, oracle.mean())
     np.testing.assert_allclose(belief.low, oracle.ppf(0.025))
@@ -86,7 +86,7 @@ def test_silence_and_empty_windows_age_what_is_known_alike():
     for name in ("count", "exposure", "squared"):
         np.testing.assert_allclose(getattr(silent, name), getattr(empty, name), rtol=1e-12)
     prior = np.array([10.0])
-    before, after = posterior(seen, 1.0, prior), posterior(silent, 1.0, prior)
+    before, after = (posterior(known, 1.0, prior, np.ones(1)) for known in (seen, silent))
     assert after.high - after.low > 1.2 * (before.high - before.low)
 
 
@@ -99,7 +99,7 @@ def test_a_doubled_load_is_followed():
     kept = np.full(robots, MODEL.discount)
     for exposure in hours[:114]:
         evidence = evidence.learn(rng.poisson(120 * exposure), exposure, kept, MODEL.discount)
-    mean = posterior(evidence, 1.0, np.full(robots, 60.0)).mean.mean()
+    mean = posterior(evidence, 1.0, np.full(robots, 60.0), np.ones(robots)).mean.mean()
     assert abs(mean - 114) < 1.5
 
 
