@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +24,7 @@ from sinks.kafka.topics import existing_topics
 from sinks.lake.catalog import connect
 from sinks.lake.failures import NoLakeError
 from sinks.lake.locks import running_writers
+from sinks.lake.tables import layout_in_force
 
 _PINNED = {"bytewax": "0.21.1", "duckdb": "1.5.5", "duckdb-extension-ducklake": "1.5.5"}
 _LOW_SPACE = 1 << 30
@@ -118,7 +120,8 @@ def _recovery(settings: Settings) -> str:
 def _lake(settings: Settings) -> str:
     location = lake_location(settings)
     try:
-        connect(location, read_only=True).close()
+        with closing(connect(location, read_only=True)) as lake:
+            layout_in_force(lake)
     except NoLakeError:
         _demand_parent(settings.lake.folder, SinkError)
         return f"{location} will be made at the first start"

@@ -155,10 +155,20 @@ def _merge(document: dict[str, Any], environ: Mapping[str, str]) -> list[str]:
         for section in sections:
             place = place.setdefault(section, {}) if isinstance(place, dict) else None
         if isinstance(place, dict):
-            place[key] = value
+            place[key] = _listed(value)
         else:
             problems.append(f"{'.'.join(sections)}: not a section, but set by {name}")
     return problems
+
+
+def _listed(value: str) -> Any:
+    """A list that is written as in TOML as a list; anything else as it is."""
+    if not value.startswith("["):
+        return value
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
 
 
 def _keys(name: str) -> list[str]:

@@ -81,7 +81,7 @@ def ensure_schema(
     macros = [*_macros(outputs.values())]
     examples = [(e.name, e.title, e.sql) for e in example_queries()]
     fingerprint = hashlib.sha256(repr((statements, dictionary, macros, examples)).encode()).hexdigest()
-    if _in_force(connection) == (SCHEMA_VERSION, fingerprint):
+    if layout_in_force(connection) == (SCHEMA_VERSION, fingerprint):
         return False
     for schema in ("internal", "meta"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -96,7 +96,8 @@ def ensure_schema(
     return True
 
 
-def _in_force(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
+def layout_in_force(connection: duckdb.DuckDBPyConnection) -> tuple[int, str] | None:
+    """Version and fingerprint of the lake's layout; None in a new lake. SinkError where a newer Takt wrote it."""
     newest = "SELECT version, fingerprint FROM meta.schema_version ORDER BY version DESC LIMIT 1"
     try:
         row = connection.execute(newest).fetchone()

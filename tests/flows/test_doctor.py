@@ -38,6 +38,14 @@ def test_what_may_not_be_read_or_written_is_told(settings, monkeypatch):
     assert "day.jsonl: user" in wrong(settings)["sources"]
 
 
+def test_a_lake_of_a_newer_takt_is_told(settings):
+    """As a start would refuse it."""
+    lake = connect(LakeLocation(settings.lake.folder), read_only=False)
+    lake.execute("CREATE SCHEMA meta; CREATE TABLE meta.schema_version AS SELECT 99 AS version, 'x' AS fingerprint")
+    lake.close()
+    assert "layout version 99" in wrong(settings)["lake"]
+
+
 def test_a_place_that_cannot_be_looked_at_stops_no_other_check(settings, monkeypatch):
     """What the system refuses is a finding of that check."""
 

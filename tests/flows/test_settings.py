@@ -105,6 +105,16 @@ def test_environment_wins_over_the_file(file):
     assert settings.sources == {"t": FileSource(kind="files", contract="robot.state@1", path=Path("/in"), follow=True)}
 
 
+def test_a_list_may_come_from_the_environment(file):
+    """It is written as in TOML; what is no list is told to be none."""
+    file.write_text("[alignment]\n[sources.r]\nkind = 'files'\ncontract = 'robot.state@1'\npath = 'day'\n")
+    settings = load(file, {"TAKT_ALIGNMENT__HORIZONS_S": "[600, 1800.5]"})
+    assert settings.alignment is not None
+    assert settings.alignment.horizons_s == (600, 1800.5)
+    with pytest.raises(SettingsError, match=r"horizons_s.*set by TAKT_ALIGNMENT__HORIZONS_S"):
+        load(file, {"TAKT_ALIGNMENT__HORIZONS_S": "[600, 1800"})
+
+
 def test_syntax_error_is_told_with_its_line(file):
     """A file that is not TOML is refused with file, line and column."""
     file.write_text("workers = 1\nlake = \n")
