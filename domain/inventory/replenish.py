@@ -147,8 +147,6 @@ def _computed(rows: pl.DataFrame) -> pl.DataFrame:
     wanted = np.maximum(rows["economic_quantity"].fill_null(0).to_numpy(), bucket.mean * column["review"])
     quantity = order_quantity(np.ceil(np.maximum(wanted * MILLI, 1)).astype(np.int64), minimum, pack)
     point = _points(rows, lead_time, below, quantity, counted)
-    demanded = bucket.mean > 0
-    point = np.where(demanded, point, 0)
     reorder = np.rint(point * MILLI).astype(np.int64)
     return _ordered(rows, reorder, quantity, minimum, pack).with_columns(
         safety_stock=pl.Series(point - covered.mean),
@@ -229,7 +227,7 @@ def _reason(bucket: str) -> pl.Expr:
         .then(pl.lit("A figure is missing, negative, not finite or out of its range: nothing is recommended."))
         .when(status == "no_demand")
         .then(pl.lit("No demand is expected and nothing is owed."))
-        .when((status == "order") & owed)
+        .when(owed)
         .then(pl.format("No demand is expected, but {} is owed. Order {}.", _owed(), _units("recommended")))
         .when(status == "order")
         .then(

@@ -149,6 +149,12 @@ def test_certain_demand_and_lead_time_need_no_safety_stock():
     assert _row(demand_mean=10.0, demand_sd=0.0, lead_time_sd=0.0, review=0.0)["reorder_point"] == 40_000
 
 
+def test_a_measured_reorder_point_is_exact_to_the_thousandth():
+    """1.001 times 1000 is a little less than 1001 in doubles; nothing is lost by it."""
+    certain = {"counted": False, "demand_sd": 0.0, "lead_time_mean": 1.0, "lead_time_sd": 0.0, "review": 0.0}
+    assert _row(demand_mean=1.001, **certain)["reorder_point"] == 1_001
+
+
 def test_orders_that_come_at_once_cover_the_review_only():
     """Lead time 0, and a lead time shorter than the review period."""
     assert _row(lead_time_mean=0.0, lead_time_sd=0.0)["reorder_point"] == 6_000
