@@ -12,9 +12,9 @@ from flows.settings import ENV_PREFIX, Settings
 _INTRO = f"""
 Settings come from one TOML file and from environment variables, which win. A variable is the key in capitals after
 `{ENV_PREFIX}`, nested keys joined by two underscores: `[kafka] password` is `{ENV_PREFIX}KAFKA__PASSWORD`. A list is
-written as in TOML. Unknown keys are errors in both places, and all problems are told in one message. Relative paths start
-at the folder of the settings file, without one at the working folder. The file is `takt.toml` in the working folder unless
-`--settings` or `TAKT_SETTINGS` names another.
+written as in TOML. Unknown keys are errors in both places, and all problems are told in one message. Relative paths
+start at the folder of the settings file, without one at the working folder. The file is `takt.toml` in the working
+folder unless `--settings` or `TAKT_SETTINGS` names another.
 """
 
 _RANGES = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
