@@ -44,7 +44,7 @@ class Extent:
 
     def at(self, position: Position) -> tuple[int, int]:
         """Bytes read up to a position, and bytes in all. Raises OSError or PolarsError for files it cannot look at."""
-        name, byte, line, finished, _ = position
+        _, name, byte, line, finished, _ = position
         if name not in self._sizes:
             files = self._path.iterdir() if self._path.is_dir() else [self._path]
             self._sizes = {f.name: f.stat().st_size for f in files if not f.name.startswith(".") and f.is_file()}

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from domain.streaming.versions import demand_version
 from flows.sources.file_reader import BEGINNING, FileReader, Lot, Place
 from flows.valve import Valve, Valves
 from schemas.batch import RawBatch
@@ -38,9 +39,10 @@ PARTITION = "files"
 
 Finished = tuple[str, int, int, bytes]
 """Name of a file behind which reading has gone on, and its place, as it may grow."""
-Position = tuple[str, int, int, tuple[Finished, ...], bytes]
-"""File name, byte position (JSON lines) and line number to go on from; finished files still there; the end of what was
-read of the file, by which it is known again."""
+Position = tuple[int, str, int, int, tuple[Finished, ...], bytes]
+"""Version of its form; file name, byte position (JSON lines) and line number to go on from; finished files still there;
+the end of what was read of the file, by which it is known again."""
+VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class FileSource(FixedPartitionedSource[RawBatch, Position]):
         return [PARTITION]
 
     def build_part(self, step_id: str, for_part: str, resume_state: Position | None) -> FilePartition:
-        """Open where the snapshot left off."""
+        """Open where the snapshot left off. Raises RecoveryError where another version of Takt took it."""
         del step_id
         return FilePartition(self._options, self._valves.of(for_part), resume_state)
 
@@ -81,7 +83,9 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def __init__(self, options: FileSourceOptions, valve: Valve, resume: Position | None) -> None:
         self._options = options
         self._valve = valve
-        name, byte, line, finished, tail = resume or ("", 0, 0, (), b"")
+        if resume is not None:
+            demand_version(resume[0], VERSION, f"source {options.name!r}")
+        _, name, byte, line, finished, tail = resume or (VERSION, "", 0, 0, (), b"")
         self._reader = self._reading(name, Place(byte, line, tail), resumed=True) if name else None
         self._finished = {done[0]: Place(*done[1:]) for done in finished}
         self._next_awake: datetime | None = None
@@ -149,7 +153,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         """Where to go on."""
         byte, line, tail = self._reader.place if self._reader else BEGINNING
         finished = tuple((name, *place) for name, place in sorted(self._finished.items()))
-        return (self._name, byte, line, finished, tail)
+        return (VERSION, self._name, byte, line, finished, tail)
 
     @property
     def _name(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from flows.progress import Extent, Watched
 from flows.run import run
-from flows.sources.files import FileSource, FileSourceOptions, Position
+from flows.sources.files import VERSION, FileSource, FileSourceOptions, Position
 from flows.valve import Valves
 
 from .warehouse import SOURCE, settings_of, small_day, tables
@@ -18,10 +18,10 @@ def test_extent_of_a_folder(tmp_path):
     for name, size in (("a", 10), ("b", 20), (".part", 99)):
         (tmp_path / name).write_bytes(b"x" * size)
     extent = Extent(tmp_path)
-    assert extent.at(("", 0, 0, (), b"")) == (0, 30)
-    assert extent.at(("b", 5, 1, (("a", 10, 2, b""),), b"")) == (15, 30)
+    assert extent.at((VERSION, "", 0, 0, (), b"")) == (0, 30)
+    assert extent.at((VERSION, "b", 5, 1, (("a", 10, 2, b""),), b"")) == (15, 30)
     (tmp_path / "c").write_bytes(b"x" * 70)
-    assert extent.at(("c", 70, 9, (("a", 10, 2, b""), ("b", 20, 4, b"")), b"")) == (100, 100)
+    assert extent.at((VERSION, "c", 70, 9, (("a", 10, 2, b""), ("b", 20, 4, b"")), b"")) == (100, 100)
 
 
 def test_extent_of_parquet_goes_by_rows(tmp_path):
@@ -29,7 +29,7 @@ def test_extent_of_parquet_goes_by_rows(tmp_path):
     path = tmp_path / "a.parquet"
     pl.DataFrame({"n": range(100)}).write_parquet(path)
     size = path.stat().st_size
-    assert Extent(path).at(("a.parquet", 0, 50, (), b"")) == (size // 2, size)
+    assert Extent(path).at((VERSION, "a.parquet", 0, 50, (), b"")) == (size // 2, size)
 
 
 def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
@@ -41,7 +41,7 @@ def test_what_cannot_be_measured_is_left_to_the_source(tmp_path):
     for name in ("a.parquet", "gone.parquet"):
         told = lambda *told: heard.append(told)  # noqa: E731
         watched = Watched("s", source, lambda _, position: files.at(position), "bytes", told)
-        watched.build_part("in", "files", (name, 0, 1, (), b""))
+        watched.build_part("in", "files", (VERSION, name, 0, 1, (), b""))
         watched.tell()
     assert heard == []
 
@@ -55,11 +55,11 @@ def test_partitions_may_be_built_while_others_are_read(tmp_path):
 
     def measure(_: str, position: Position) -> tuple[int, int]:
         for part in later:
-            watched.build_part("in", part, ("a", 1, 1, (), b""))
-        return position[1], 2
+            watched.build_part("in", part, (VERSION, "a", 1, 1, (), b""))
+        return position[2], 2
 
     watched = Watched("s", source, measure, "bytes", lambda *told: heard.append(told))
-    watched.build_part("in", "0", ("a", 2, 1, (), b""))
+    watched.build_part("in", "0", (VERSION, "a", 2, 1, (), b""))
     watched.tell()
     assert heard == [("s", 2, 2, "bytes")]
 

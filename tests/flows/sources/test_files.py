@@ -14,7 +14,7 @@ from flows.sources import file_reader, files
 from flows.sources.files import PARTITION, FilePartition, FileSource, FileSourceOptions, Position
 from flows.valve import Valves
 from schemas.batch import RawBatch
-from schemas.errors import BreakerOpenError, SourceError
+from schemas.errors import BreakerOpenError, RecoveryError, SourceError
 
 
 def partition(
@@ -228,7 +228,7 @@ def test_state_forgets_files_that_were_taken_away(tmp_path):
     for name, finished in (("b", "a.jsonl"), ("c", "b.jsonl")):
         (tmp_path / f"{name}.jsonl").write_bytes(b"x\n")
         rows(part)
-        assert [done[0] for done in part.snapshot()[3]] == [finished]
+        assert [done[0] for done in part.position[4]] == [finished]
         (tmp_path / finished).unlink()
 
 
@@ -437,3 +437,12 @@ def test_followed_source_pauses_and_reads_a_probe(tmp_path, monkeypatch):
     assert [list(b.messages) for b in part.next_batch()] == [[b"2"]]
     valve.open()
     assert messages(part) == [b"3", b"4", b"5"]
+
+
+def test_a_position_of_another_version_is_refused(tmp_path):
+    """Where another version of Takt left off is not guessed at: the error says what to do."""
+    (tmp_path / "a.jsonl").write_bytes(b"{}\n")
+    for other in [("a.jsonl", 3, 1, ()), (0, "a.jsonl", 3, 1, (), b"")]:
+        with pytest.raises(RecoveryError, match="state of source 'telemetry' has version") as caught:
+            partition(tmp_path, other)
+        assert caught.value.fix
