@@ -28,7 +28,7 @@ test: .venv/.synced ## lint, types, import rules and the whole test suite
 	$(MAKE) --no-print-directory lint
 	$(RUN) pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
-fast: .venv/.synced ## the suite without its slow and Kafka tests, with a fifth of the random examples
+fast: .venv/.synced ## the suite without its slow and Kafka tests, with a tenth of the random examples
 	$(RUN) pytest -n 2 --dist loadgroup -m 'not slow and not kafka'
 
 lint: .venv/.synced ## ruff, mypy strict, import-linter

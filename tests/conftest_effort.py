@@ -16,8 +16,8 @@ settings.load_profile("takt")
 
 _FAST = "not slow"
 _ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
-_SHARE = 5
-_FEWEST = 10
+_SHARE = 10
+_FEWEST = 5
 _LONG = ("kafka kills", "kafka", "rware")
 """Groups that take minutes, the longest first: one that is begun late is what the other workers wait for at the end."""
 

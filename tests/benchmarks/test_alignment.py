@@ -9,6 +9,8 @@ from benchmarks.alignment_control import COMPARABLE, OURS, bounds, chase, feed_f
 from benchmarks.alignment_plant import Plant, reversals, simulate
 from benchmarks.alignment_scenarios import SCENARIOS, Scenario, play, steady
 
+pytestmark = pytest.mark.slow
+
 QUIET = {
     "constant": 0,
     "step up by 30 %": 0,

@@ -98,6 +98,7 @@ def by_robot(output, column):
     return wide.drop("window_start").select(sorted(wide.columns[1:])).to_numpy()
 
 
+@pytest.mark.slow
 def test_a_fifth_of_messages_lost_bends_rates_by_less_than_a_percent():
     """Counters lose nothing with the messages, where counting messages' units loses a fifth."""
     rng = np.random.default_rng(21)
@@ -162,6 +163,7 @@ def test_idle_robots_are_not_taken_for_slow():
     assert full["tasks"].sum() / (full["busy_us"].sum() / 3.6e9) < 35
 
 
+@pytest.mark.slow
 def test_a_doubled_load_is_seen_and_leaves_the_service_rate_alone():
     """When demand doubles, throughput follows nine tenths of the way in 114 windows; the service rate stays."""
     rng = np.random.default_rng(25)

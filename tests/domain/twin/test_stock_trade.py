@@ -22,6 +22,8 @@ from schemas.batch import RawBatch
 from schemas.messages import Messages
 from schemas.registry import find_contract
 
+pytestmark = pytest.mark.slow
+
 SMALL = TradeConfig(days=28, skus=16, sites=2)
 DISORDER_US = 300_000_000
 

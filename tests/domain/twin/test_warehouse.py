@@ -288,6 +288,7 @@ def test_task_transitions_follow_their_state_machine() -> None:
     assert failed > 5
 
 
+@pytest.mark.slow
 def test_no_task_is_forgotten() -> None:
     """Every robot finishes its tasks in the order in which they came, those that failed at first included."""
     _, truth = _run(replace(_clean(small()), mtbf_h=0.3, duration_s=2 * 3_600))
@@ -296,6 +297,7 @@ def test_no_task_is_forgotten() -> None:
         assert tasks.sort("time")["task"].to_list() == list(range(1, tasks.height + 1))
 
 
+@pytest.mark.slow
 def test_delivery_stays_within_its_bounds() -> None:
     """Without defects messages arrive in rising order, at most the disorder bound after they happened."""
     config = _clean(small())
@@ -344,6 +346,7 @@ def test_counts_are_poisson_at_constant_intensity() -> None:
     assert abs(chi_square - 400) < 100
 
 
+@pytest.mark.slow
 def test_the_truth_is_not_told_early() -> None:
     """Asking for the truth before all chunks were read is an error, and chunks are read once."""
     warehouse = Warehouse(small())

@@ -11,7 +11,7 @@ from .lanes import read_at_once
 from .site import LOST, UNITS
 from .step_flow import StockFlow
 
-pytestmark = pytest.mark.xdist_group("stock read at once")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stock read at once")]
 
 PER = {"each": 1, "dozen": 12, "l": 1000}
 PLACE = ("site", "sku", "location")

@@ -14,7 +14,7 @@ from .lanes import complete, identity, lanes_of, read_at_once
 from .site import BASE, DAY_S, DEDUPE_S, HOUR_S, START, UNITS, site
 from .step_flow import SETTINGS, Lane, StockFlow
 
-pytestmark = pytest.mark.xdist_group("stock read at once")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stock read at once")]
 
 PLACES = ["site", "sku", "location"]
 

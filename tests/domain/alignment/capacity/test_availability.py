@@ -27,6 +27,7 @@ def simulated(rng, failures, repairs, up, horizon, paths):
     return down
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("failures", "repairs", "up"), CHAINS)
 @pytest.mark.parametrize("horizon", [1 / 3600, 0.25, 4.0, 168.0])
 def test_share_is_the_integral_of_the_matrix_exponential(failures, repairs, up, horizon):

@@ -10,6 +10,7 @@ from domain.demand.experts.croston import SBA, Croston
 pytestmark = pytest.mark.xdist_group("statsforecast")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("ours", "oracle"), [(Croston, "CrostonClassic"), (SBA, "CrostonSBA")])
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("seen", [1, 2, 30, 150])

@@ -10,6 +10,7 @@ from domain.demand.experts.ses import SES
 pytestmark = pytest.mark.xdist_group("statsforecast")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.05, 0.1, 0.3, 1.0])
 @pytest.mark.parametrize("seen", [1, 7, 20, 200])
 def test_it_equals_statsforecast(statsforecast, alpha, seen):

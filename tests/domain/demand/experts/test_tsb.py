@@ -22,6 +22,7 @@ def taught(series, alpha, beta):
     return expert.forecast(2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "beta"), [(0.6, 0.7), (1.0, 0.9), (1.0, 1.0)])
 @pytest.mark.parametrize("seed", range(5))
 def test_it_equals_statsforecast(statsforecast, alpha, beta, seed):
@@ -31,6 +32,7 @@ def test_it_equals_statsforecast(statsforecast, alpha, beta, seed):
     assert taught(series, alpha, beta) == pytest.approx(oracle.tolist(), rel=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("alpha", "beta"), [(0.1, 0.05), (0.3, 0.1), (0.05, 0.02)])
 def test_it_equals_statsforecast_past_the_early_gain(statsforecast, alpha, beta):
     """With small gains probability and size are statsforecast's smoothing from the mean of their first values on."""
