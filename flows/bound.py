@@ -7,7 +7,7 @@ from typing import Final
 from flows.kinds import ALIGNED_KINDS, KINDS, STOCK, contract_of, kind_of
 from flows.settings import KafkaSource, Settings
 
-_OF_STOCK: Final = ("window_s", "bucket", "time_zone", "horizon")
+_OF_STOCK: Final = ("bucket", "time_zone", "horizon")
 
 
 def bound_settings(settings: Settings) -> dict[str, str]:
@@ -27,6 +27,7 @@ def bound_settings(settings: Settings) -> dict[str, str]:
         if isinstance(source, KafkaSource):
             bound[f"sources.{name}.topic"] = source.topic
     if any(STOCK in kind.meets for kind in kinds.values()):
+        bound["stock.window_s"] = f"{settings.stock.window_s:g}"
         bound |= {f"stock.{key}": str(getattr(settings.stock, key)) for key in _OF_STOCK}
     if any(KINDS.get(kind.name) is not ALIGNED_KINDS[kind.name] for kind in kinds.values()):
         bound["[alignment]"] = "unset" if settings.alignment is None else "set"
