@@ -12,11 +12,12 @@ from flows.settings import load
 from schemas.errors import SettingsError
 
 SOURCE = '[sources.robots]\nkind = "files"\ncontract = "robot.state@1"\npath = "robots.jsonl"\n'
-ORDERS = SOURCE.replace("robots]", "orders]").replace("robot.state@1", "demand.line@1")
+ORDERS = SOURCE.replace("robots", "orders").replace("robot.state@1", "demand.line@1")
 
 
 def written(folder: Path, text: str) -> Path:
-    (folder / "robots.jsonl").write_bytes(b"")
+    for name in ("robots", "orders"):
+        (folder / f"{name}.jsonl").write_bytes(b"")
     path = folder / "takt.toml"
     path.write_text(text, "utf-8")
     return path
@@ -78,6 +79,6 @@ def test_rules_need_demand(tmp_path):
 
 def test_robots_need_alignment(tmp_path):
     """Master data of robots is for alignment alone."""
-    text = SOURCE + SOURCE.replace("[sources.robots]", "[sources.master]").replace("robot.state@1", "robot@1")
+    text = SOURCE + ORDERS.replace("demand.line@1", "robot@1")
     with pytest.raises(SettingsError, match="only the alignment flow works on 'robot'"):
         run(load(written(tmp_path, text), {}))
