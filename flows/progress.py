@@ -108,10 +108,10 @@ class Watched(FixedPartitionedSource[RawBatch, S]):
         self._parts[for_part] = self._source.build_part(step_id, for_part, resume_state)
         return WatchedPart(self._parts[for_part], self.tell)
 
-    def tell(self) -> None:
-        """Tell where all partitions are, if that was not done just now."""
+    def tell(self, *, ended: bool = False) -> None:
+        """Tell where all partitions are, if that was not done just now or one has `ended`."""
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next and not ended:
             return
         self._next = now + _EVERY_S
         with suppress(OSError, KeyError, pl.exceptions.PolarsError):
@@ -123,13 +123,17 @@ class Watched(FixedPartitionedSource[RawBatch, S]):
 class WatchedPart(StatefulSourcePartition[RawBatch, S]):
     """Passes everything on, and tells."""
 
-    def __init__(self, part: Placed[S], tell: Callable[[], None]) -> None:
+    def __init__(self, part: Placed[S], tell: Callable[..., None]) -> None:
         self._part = part
         self._tell = tell
 
     def next_batch(self) -> Iterable[RawBatch]:
         """The part's own."""
-        batches = self._part.next_batch()
+        try:
+            batches = self._part.next_batch()
+        except StopIteration:
+            self._tell(ended=True)
+            raise
         self._tell()
         return batches
 

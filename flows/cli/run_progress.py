@@ -66,7 +66,8 @@ def _lines() -> Told:
 
     def told(source: str, read: int, total: int, unit: Unit) -> None:
         now = time.monotonic()
-        if now < due.setdefault(source, start + _LINE_EVERY_S):
+        ends = source in last and read >= total
+        if now < due.setdefault(source, start + _LINE_EVERY_S) and not ends:
             return
         due[source] = now + _LINE_EVERY_S
         line = f"{source}: {_amount(read, total, unit)}, {read / max(1, total):.0%}"

@@ -64,6 +64,19 @@ def test_partitions_may_be_built_while_others_are_read(tmp_path):
     assert heard == [("s", 2, 2, "bytes")]
 
 
+def test_the_end_is_told_however_soon_it_comes(tmp_path):
+    """The last that is told of a bounded input is that all of it was read."""
+    (tmp_path / "a").write_bytes(b"1\n2\n")
+    source = FileSource(FileSourceOptions("s", tmp_path, follow=False, begun_us=0), Valves(1.0))
+    heard: list[tuple[str, int, int, str]] = []
+    files = Extent(tmp_path)
+    watched = Watched("s", source, lambda _, place: files.at(place), "bytes", lambda *told: heard.append(told))
+    part = watched.build_part("in", "files", None)
+    watched.tell()
+    assert sum(len(batch) for batches in iter(part.next_batch, None) for batch in batches) == 2
+    assert heard == [("s", 0, 4, "bytes"), ("s", 4, 4, "bytes")]
+
+
 @pytest.mark.slow
 def test_progress_rises_to_the_end_and_changes_no_result(tmp_path):
     """Bytes told rise to those of all files, and the lake equals that of a run that nobody watches."""

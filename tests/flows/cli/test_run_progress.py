@@ -74,3 +74,16 @@ def test_elsewhere_there_is_a_line_every_few_seconds(monkeypatch, capsys):
             now = tick * 0.1
             told("robots", min(tick * 1000, 100_000), 200_000, "bytes")
     assert capsys.readouterr().err == "robots: 50.0 kB of 200.0 kB, 25%\nrobots: 100.0 kB of 200.0 kB, 50%\n"
+
+
+def test_who_was_on_the_way_is_told_to_have_come_to_the_end(monkeypatch, capsys):
+    """A source of which there was a line has one at its end, once; one that was quick has none."""
+    now = 0.0
+    monkeypatch.setattr("flows.cli.run_progress.time.monotonic", lambda: now)
+    with run_progress() as told:
+        told("tasks", 7, 7, "messages")
+        told("robots", 0, 9, "messages")
+        now = 5.0
+        for read in (3, 9, 9):
+            told("robots", read, 9, "messages")
+    assert capsys.readouterr().err == "robots: 3 of 9 messages, 33%\nrobots: 9 of 9 messages, 100%\n"
