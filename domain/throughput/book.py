@@ -21,7 +21,9 @@ from domain.throughput.levels import LEVEL_KEY
 from domain.throughput.rate import Evidence, Float64, Int64, RateModel
 
 _SEEN: Final = "seen"
-_KNOWN: Final = (*(field.name for field in fields(Evidence)), *(field.name for field in fields(Scatter)))
+_EVIDENCE: Final = tuple(field.name for field in fields(Evidence))
+_SCATTER: Final = tuple(field.name for field in fields(Scatter))
+_KNOWN: Final = (*_EVIDENCE, *_SCATTER)
 _SUMS: Final = tuple(prefix + name for name in _KNOWN for prefix in ("", "service_"))
 BOOK_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     **dict.fromkeys(LEVEL_KEY, pl.String),
@@ -66,9 +68,7 @@ class GammaBook:
         """Book after a window, which must be later than those before; otherwise ValueError."""
         if window.start <= self.last:
             raise ValueError(f"window {window.start} was learned before, or a later one")
-        added = len(self.entities) - len(self.seen)
-        seen = np.concatenate([self.seen, np.full(added, _NEVER)])
-        sums = np.concatenate([self.sums, np.zeros((len(_KNOWN), 2, added))], axis=2)
+        seen, sums = self._grown(len(self.entities) - len(self.seen))
         elapsed = (window.start - seen[window.codes]) // self.window_us
         weights = _weights(self.model.discount, self.model.memory)
         kept = weights[np.minimum(elapsed, self.model.memory + 1)]
@@ -77,8 +77,18 @@ class GammaBook:
         scatter = scatter.learn(known, kept, window.tasks, window.hours, window.robots, sites, are_robots)
         known = known.learn(window.tasks, window.hours, kept, self.model.discount)
         seen[window.codes] = window.start
-        sums[:, :, window.codes] = [*_values(known), *_values(scatter)]
+        sums[:, :, window.codes] = [
+            *(getattr(known, name) for name in _EVIDENCE),
+            *(getattr(scatter, name) for name in _SCATTER),
+        ]
         return GammaBook(self.model, self.window_us, self.entities, window.start, seen, sums)
+
+    def _grown(self, added: int) -> tuple[Int64, Float64]:
+        """Copies with room for more entities."""
+        if added == 0:
+            return self.seen.copy(), self.sums.copy()
+        more = np.zeros((len(_KNOWN), 2, added))
+        return np.concatenate([self.seen, np.full(added, _NEVER)]), np.concatenate([self.sums, more], axis=2)
 
     def evidence(self, window: EntityWindow) -> Float64:
         """`sums` of the entities of a window that was learned (11, 2, rows)."""
@@ -87,12 +97,7 @@ class GammaBook:
 
 def split(sums: Float64) -> tuple[Evidence, Scatter]:
     """Evidence and scatter of `GammaBook.sums`, or of a part of them."""
-    first = len(fields(Evidence))
-    return Evidence(*sums[:first]), Scatter(*sums[first:])
-
-
-def _values(known: Evidence | Scatter) -> list[Float64]:
-    return [getattr(known, field.name) for field in fields(known)]
+    return Evidence(*sums[: len(_EVIDENCE)]), Scatter(*sums[len(_EVIDENCE) :])
 
 
 @lru_cache

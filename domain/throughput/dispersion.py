@@ -19,7 +19,7 @@ leaps, one block says nothing of the scatter about it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -66,7 +66,8 @@ class Scatter:
         `robots`: number of those behind each entity; `sites`: place of each one's site, -1 where it has none;
         `pooled`: which of them are robots.
         """
-        now = self._remembered(kept > 0)
+        alive = kept > 0
+        now = self if alive.all() else self._remembered(alive)
         least: Float64 = np.multiply(BLOCK_TASKS, robots, dtype=np.float64)
         rate, doubt = _rates(known, kept, hours, least)
         under_way = now.block_rate > 0
@@ -76,11 +77,13 @@ class Scatter:
         )
         expected = rate * spent
         whole = (rate > 0) & (expected >= least)
+        if not whole.any():
+            return replace(now, block_rate=rate, block_doubt=doubt, block_count=count, block_hours=spent)
         found = np.zeros_like(expected)
         np.divide((count - expected) ** 2, expected * (1 + spent * doubt), out=found, where=whole)
-        if whole.any():
-            found = np.minimum(found, _FURTHEST * now.dispersion(sites))
-            _pool(now.site_squares, now.site_blocks, found, whole & pooled & (sites >= 0), sites)
+        found = np.minimum(found, _FURTHEST * now.dispersion(sites))
+        site_squares, site_blocks = now.site_squares.copy(), now.site_blocks.copy()
+        _pool(site_squares, site_blocks, found, whole & pooled & (sites >= 0), sites)
         return Scatter(
             np.where(whole, 0.0, rate),
             np.where(whole, 0.0, doubt),
@@ -88,12 +91,12 @@ class Scatter:
             np.where(whole, 0.0, spent),
             np.where(whole, _KEPT * now.squares + found, now.squares),
             np.where(whole, _KEPT * now.blocks + 1, now.blocks),
-            now.site_squares,
-            now.site_blocks,
+            site_squares,
+            site_blocks,
         )
 
     def _remembered(self, alive: Bool) -> Scatter:
-        """A copy, in which what was not seen for too long is as if it had never been."""
+        """The same, in which what was not seen for too long is as if it had never been."""
         return Scatter(*(np.where(alive, getattr(self, field.name), 0.0) for field in fields(self)))
 
     def dispersion(self, sites: Int64) -> Float64:
@@ -115,7 +118,10 @@ def _rates(known: Evidence, kept: Float64, hours: Float64, least: Float64) -> tu
 
 def _pool(squares: Float64, blocks: Float64, found: Float64, ended: Bool, sites: Int64) -> None:
     """Add blocks of robots that ended to those of their sites, in place."""
-    for of, row in zip(*np.nonzero(ended), strict=True):  # in the order of entries: the same to the last bit, always
-        site = sites[row]
-        squares[of, site] = _POOLED * squares[of, site] + found[of, row]
-        blocks[of, site] = _POOLED * blocks[of, site] + 1
+    for of, rows in enumerate(ended):
+        number = np.bincount(sites[rows])
+        added = np.bincount(sites[rows], found[of, rows])  # in the order of entries: always the same, to the last bit
+        for site in np.flatnonzero(number).tolist():
+            kept = _POOLED ** int(number[site])
+            squares[of, site] = kept * squares[of, site] + added[site]
+            blocks[of, site] = kept * blocks[of, site] + number[site]

@@ -111,13 +111,16 @@ def oracle(windows, last):
     for window in range(last + 1):
         sums = summed(windows.get(window, []))
         before = {site: [tuple(pool) for pool in both] for site, both in pools.items()}
+        ended = defaultdict(lambda: ([], []))
         for key in sorted(set(loops) | set(sums)):
             tasks, busy, available, robots = sums.get(key, (0, 0.0, 0.0, 0))
             for i, spent in enumerate((available, busy)):
-                pool = pools[key[1]][i]
                 x = loops[key][i].window(tasks, spent / 3600, robots, before.get(key[1], [(0, 0)] * 2)[i])
                 if x is not None and key[0] == "robot":
-                    pool[:] = 0.998 * pool[0] + x, 0.998 * pool[1] + 1
+                    ended[key[1]][i].append(x)
+        for site, both in ended.items():
+            for pool, xs in zip(pools[site], both, strict=True):
+                pool[:] = 0.998 ** len(xs) * pool[0] + sum(xs), 0.998 ** len(xs) * pool[1] + len(xs)
     out = {}
     for key in sums:
         row = []
