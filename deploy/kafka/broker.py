@@ -159,6 +159,18 @@ def _free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+def _demand_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the broker itself does
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise BrokerError(
+                f"port {port} cannot be had ({error.strerror}): stop what runs there, or take another one with "
+                "`python -m deploy.kafka.broker --port`"
+            ) from error
+
+
 def _answers(port: int) -> bool:
     """Whether the broker answers an ApiVersions request (key 18, version 0), the first one any client sends."""
     request = struct.pack(">hhih", 18, 0, 1, -1)
@@ -176,12 +188,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9092, help="port of the PLAINTEXT listener (default 9092)")
     parser.add_argument("--folder", type=Path, default=Path("var/kafka"), help="where its data goes (var/kafka)")
     options = parser.parse_args()
-    if _answers(options.port):
-        sys.stderr.write(f"port {options.port} is in use: stop what runs there or give --port\n")
-        return 1
     broker = Broker(options.folder.resolve(), port=options.port)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        _demand_free(options.port)
         broker.start()
         sys.stdout.write(f"Kafka is up: bootstrap {broker.bootstrap}, data in {options.folder}; Ctrl-C stops it\n")
         sys.stdout.flush()
