@@ -19,7 +19,7 @@ leaps, one block says nothing of the scatter about it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -69,18 +69,15 @@ class Scatter:
         alive = kept > 0
         now = self if alive.all() else self._remembered(alive)
         least: Float64 = np.multiply(BLOCK_TASKS, robots, dtype=np.float64)
-        rate, doubt = _rates(known, kept, hours, least)
-        under_way = now.block_rate > 0
-        rate, doubt = np.where(under_way, now.block_rate, rate), np.where(under_way, now.block_doubt, doubt)
-        count, spent = (
-            np.where(rate > 0, was + new, 0.0) for was, new in ((now.block_count, tasks), (now.block_hours, hours))
-        )
+        rate, doubt = now.begun(known, kept, hours, least)
+        seen = rate > 0
+        count, spent = np.where(seen, now.block_count + tasks, 0.0), np.where(seen, now.block_hours + hours, 0.0)
         expected = rate * spent
-        whole = (rate > 0) & (expected >= least)
+        whole = expected >= least
         if not whole.any():
-            return replace(now, block_rate=rate, block_doubt=doubt, block_count=count, block_hours=spent)
-        found = np.zeros_like(expected)
-        np.divide((count - expected) ** 2, expected * (1 + spent * doubt), out=found, where=whole)
+            return Scatter(rate, doubt, count, spent, now.squares, now.blocks, now.site_squares, now.site_blocks)
+        off, variance = count - expected, expected * (1 + spent * doubt)
+        found = np.divide(off * off, variance, out=np.zeros_like(expected), where=whole)
         found = np.minimum(found, _FURTHEST * now.dispersion(sites))
         site_squares, site_blocks = now.site_squares.copy(), now.site_blocks.copy()
         _pool(site_squares, site_blocks, found, whole & pooled & (sites >= 0), sites)
@@ -95,6 +92,22 @@ class Scatter:
             site_blocks,
         )
 
+    def begun(self, known: Evidence, kept: Float64, hours: Float64, least: Float64) -> tuple[Float64, Float64]:
+        """Rate and doubt of blocks under way, those that begin included; 0 where there is none.
+
+        None begins where there is nothing to see, or `least` tasks are not known.
+        """
+        idle = self.block_rate == 0
+        sample = kept * known.exposure
+        tasks = sample * known.count  # times q, which may be 0
+        begins = idle & (hours > 0) & (tasks > 0) & (tasks >= least * known.squared)
+        if not begins.any():
+            return self.block_rate, self.block_doubt
+        rate, doubt = self.block_rate.copy(), self.block_doubt.copy()
+        np.divide(known.count, known.exposure, out=rate, where=begins)
+        np.divide(known.squared, sample * known.exposure, out=doubt, where=begins)
+        return rate, doubt
+
     def _remembered(self, alive: Bool) -> Scatter:
         """The same, in which what was not seen for too long is as if it had never been."""
         return Scatter(*(np.where(alive, getattr(self, field.name), 0.0) for field in fields(self)))
@@ -104,16 +117,6 @@ class Scatter:
         of_site = (PRIOR_BLOCKS + self.site_squares) / (PRIOR_BLOCKS + self.site_blocks)
         prior = np.where(sites < 0, 1.0, of_site[..., sites])
         return np.maximum((PRIOR_BLOCKS * prior + self.squares) / (PRIOR_BLOCKS + self.blocks), LEAST)
-
-
-def _rates(known: Evidence, kept: Float64, hours: Float64, least: Float64) -> tuple[Float64, Float64]:
-    """Rate and doubt with which a block begins; 0 where there is nothing to see, or too little is known."""
-    weight = np.divide(known.exposure, known.squared, out=np.zeros_like(known.exposure), where=known.squared > 0)
-    begins = (hours > 0) & (kept * weight * known.count >= least)
-    rate, doubt = np.zeros_like(weight), np.zeros_like(weight)
-    np.divide(known.count, known.exposure, out=rate, where=begins)
-    np.divide(1.0, kept * weight * known.exposure, out=doubt, where=begins)
-    return rate, doubt
 
 
 def _pool(squares: Float64, blocks: Float64, found: Float64, ended: Bool, sites: Int64) -> None:
