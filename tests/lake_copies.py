@@ -12,6 +12,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sinks.lake import sink, writer
 from sinks.lake.catalog import LakeLocation, connect
 from sinks.lake.tables import ensure_schema
@@ -33,7 +35,7 @@ def use(folder: Path) -> None:
                     _copy(made, location)
             super().__init__(location, *given, **named)
 
-    sink.LakeWriter = WriterOnCopy  # type: ignore[misc]
+    pytest.MonkeyPatch().setattr(sink, "LakeWriter", WriterOnCopy)  # for good
 
 
 def _copy(lake: LakeLocation, to: LakeLocation) -> None:
