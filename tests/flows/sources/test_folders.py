@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from flows.sources.files import FilePartition
 from schemas.errors import SourceError
 from tests.flows.sources.reading import messages, partition, rows
 
