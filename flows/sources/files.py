@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -82,6 +81,7 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
 
     def __init__(self, options: FileSourceOptions, valve: Valve, resume: Position | None) -> None:
         self._options = options
+        self._folder = str(options.path)
         self._valve = valve
         if resume is not None:
             demand_version(resume[0], VERSION, f"source {options.name!r}")
@@ -192,16 +192,21 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         return FileReader(self._options.name, path, place, resumed=resumed)
 
     def _following(self) -> str | None:
-        return next((name for name in self._names() if name != self._name and self._has_news(name)), None)
+        current = self._name
+        return next((name for name in self._names() if name != current and self._has_news(name)), None)
 
     def _has_news(self, name: str) -> bool:
         """Whether a file was not read yet, or is not as long as it was then. Parquet files are written once."""
         place = self._finished.get(name)
         if place is None:
             return True
-        with suppress(FileNotFoundError):
-            return not name.endswith(".parquet") and (self._options.path / name).stat().st_size != place.byte
-        return False
+        if name.endswith(".parquet"):
+            return False
+        try:
+            # Asked of every file that was read, each time that one ends: a Path for each would cost much more.
+            return os.stat(f"{self._folder}/{name}").st_size != place.byte  # noqa: PTH116
+        except FileNotFoundError:
+            return False
 
     def _finish(self, reader: FileReader, following: str) -> None:
         place = reader.place._replace(tail=reader.place.tail[-_KNOWN_BY:])
