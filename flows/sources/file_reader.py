@@ -154,6 +154,8 @@ class FileReader:
 
     def _whole_lines(self, file: BinaryIO, size: int, done: Callable[[], bool]) -> bytes:
         data = file.read(size)
+        if not data:
+            return data
         end = data.rfind(b"\n") + 1
         last = False
         while end == 0:

@@ -3,7 +3,8 @@
 Every line is a row, blank ones too; an offset is a line (or Parquet row) number within its file. Order within
 the partition is file name, then line. A folder may grow: with `follow`, a line of the last file counts once
 its newline, or a further file, is there. A file is read to its end, wherever its name sorts: one that turns up when
-later names have been read comes next, and so does a file of lines that has grown since it was read.
+later names have been read comes next, and so does a file of lines that has grown since it was read. Both are found
+within a second.
 A byte order mark at the beginning of a file is no part of its first line.
 
 Rows arrive when their file was last written to, as it stands when they are read, but not before the run began.
@@ -13,11 +14,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from domain.streaming.versions import demand_version
@@ -27,9 +30,12 @@ from schemas.batch import RawBatch
 from schemas.errors import SourceError
 from schemas.messages import Messages
 
+_log = structlog.get_logger()
+
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events, enough to make a columnar batch worth its overhead
 _PARQUET_ROWS = 16_384
 _WAIT = timedelta(milliseconds=200)
+_LOOK_S = 1.0  # a look asks for the size of every file: after each one that ends, the time would grow by their square
 _KNOWN_BY = 32  # bytes of a finished file's end that are kept: there may be thousands of files
 _NO_MESSAGES = Messages.of([])
 
@@ -81,13 +87,15 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
 
     def __init__(self, options: FileSourceOptions, valve: Valve, resume: Position | None) -> None:
         self._options = options
-        self._folder = str(options.path)
+        self._is_folder = options.path.is_dir()
         self._valve = valve
         if resume is not None:
             demand_version(resume[0], VERSION, f"source {options.name!r}")
         _, name, byte, line, finished, tail = resume or (VERSION, "", 0, 0, (), b"")
         self._reader = self._reading(name, Place(byte, line, tail), resumed=True) if name else None
         self._finished = {done[0]: Place(*done[1:]) for done in finished}
+        self._ahead: deque[str] = deque()
+        self._looked = time.monotonic()
         self._next_awake: datetime | None = None
         self._last_data = time.monotonic()
         self._heard_of = False
@@ -160,15 +168,6 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         """Name of the file that is being read, empty before the first."""
         return self._reader.path.name if self._reader else ""
 
-    def _names(self) -> list[str]:
-        path = self._options.path
-        names = [path.name]
-        if path.is_dir():
-            with os.scandir(path) as entries:
-                names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file())
-        self._demand_text(names)
-        return names
-
     def _demand_text(self, names: list[str]) -> None:
         """A name is told with every row, and rows are UTF-8."""
         try:
@@ -181,39 +180,68 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
             ) from error
 
     def _current(self) -> FileReader | None:
-        first = None if self._reader else next(iter(self._names()), None)
+        first = None if self._reader else self._following()
         if first is not None:
-            self._reader = self._reading(first)
+            self._begin(first)
         return self._reader
+
+    def _begin(self, name: str) -> None:
+        self._ahead.remove(name)
+        known = self._finished.pop(name, None)
+        self._reader = self._reading(name, known or BEGINNING, resumed=known is not None)
 
     def _reading(self, name: str, place: Place = BEGINNING, *, resumed: bool = False) -> FileReader:
         # A single file may have been moved.
-        path = self._options.path / name if self._options.path.is_dir() else self._options.path
+        path = self._options.path / name if self._is_folder else self._options.path
         return FileReader(self._options.name, path, place, resumed=resumed)
 
     def _following(self) -> str | None:
-        current = self._name
-        return next((name for name in self._names() if name != current and self._has_news(name)), None)
+        """The next file to read, if there is one; files are looked for when none is known, and once a second."""
+        if not self._ahead or time.monotonic() - self._looked >= _LOOK_S:
+            self._look()
+        while self._ahead and not self._is_there(self._ahead[0]):
+            _log.warning("source.file_gone", source=self._options.name, file=self._ahead.popleft())
+        return self._ahead[0] if self._ahead else None
 
-    def _has_news(self, name: str) -> bool:
+    def _is_there(self, name: str) -> bool:
+        return not self._is_folder or (self._options.path / name).exists()
+
+    def _look(self) -> None:
+        """See which files there are, and which of them were not read yet, or have grown since."""
+        if not self._is_folder:
+            self._ahead = deque([] if self._reader else [self._options.path.name])
+            return
+        there, news = set(), []
+        try:
+            with os.scandir(self._options.path) as entries:
+                for entry in entries:
+                    if not entry.name.startswith(".") and entry.is_file():
+                        there.add(entry.name)
+                        if entry.name != self._name and self._has_news(entry):
+                            news.append(entry.name)
+        except OSError as error:
+            raise SourceError(
+                f"source {self._options.name!r}: {self._options.path} cannot be looked into: {error.strerror}",
+                fix="put it back, or give its rights back, then start again: reading goes on where it stopped",
+            ) from error
+        self._demand_text(news)
+        self._ahead = deque(sorted(news))
+        self._finished = {name: place for name, place in self._finished.items() if name in there}
+        self._looked = time.monotonic()
+
+    def _has_news(self, entry: os.DirEntry[str]) -> bool:
         """Whether a file was not read yet, or is not as long as it was then. Parquet files are written once."""
-        place = self._finished.get(name)
+        place = self._finished.get(entry.name)
         if place is None:
             return True
-        if name.endswith(".parquet"):
-            return False
         try:
-            # Asked of every file that was read, each time that one ends: a Path for each would cost much more.
-            return os.stat(f"{self._folder}/{name}").st_size != place.byte  # noqa: PTH116
+            return not entry.name.endswith(".parquet") and entry.stat().st_size != place.byte
         except FileNotFoundError:
             return False
 
     def _finish(self, reader: FileReader, following: str) -> None:
-        place = reader.place._replace(tail=reader.place.tail[-_KNOWN_BY:])
-        there = {*self._names()}
-        self._finished = {n: p for n, p in (self._finished | {reader.path.name: place}).items() if n in there}
-        known = self._finished.pop(following, None)
-        self._reader = self._reading(following, known or BEGINNING, resumed=known is not None)
+        self._finished[reader.path.name] = reader.place._replace(tail=reader.place.tail[-_KNOWN_BY:])
+        self._begin(following)
 
     def _read(self, reader: FileReader) -> Lot | None:
         return reader.read(_CHUNK, _PARQUET_ROWS, lambda: not self._options.follow or self._following() is not None)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import structlog
 
+from flows.sources import files
 from flows.sources.files import FilePartition
 from schemas.errors import SourceError
 from tests.flows.sources.reading import messages, partition, rows
@@ -145,3 +147,48 @@ def test_state_forgets_files_that_were_taken_away(tmp_path):
         rows(part)
         assert [done[0] for done in part.position[4]] == [finished]
         (tmp_path / finished).unlink()
+
+
+def test_a_folder_is_not_looked_through_for_each_of_its_files(tmp_path, monkeypatch):
+    """All that a look finds is read before the next one, or for a second: time does not grow by the square of files."""
+    looks, scan, now = 0, os.scandir, 100.0
+
+    def counted(path: Path) -> object:
+        nonlocal looks
+        looks += 1
+        return scan(path)
+
+    monkeypatch.setattr(files.os, "scandir", counted)
+    monkeypatch.setattr(files.time, "monotonic", lambda: now)
+    for number in range(20):
+        (tmp_path / f"{number:02d}.jsonl").write_bytes(b"%d\n" % number)
+    part = partition(tmp_path, follow=True)
+    for number in range(19):
+        assert [list(b.messages) for b in part.next_batch()] == [[b"%d" % number]]
+    assert looks == 1
+    (tmp_path / "00.jsonl").write_bytes(b"0\ngrown\n")
+    now += 1
+    assert messages(part) == [b"grown", b"19"]
+
+
+def test_a_file_that_is_taken_away_before_its_turn_is_passed_over(tmp_path):
+    """Nothing of it was read, and nothing can be; the log says so."""
+    for name in "abc":
+        (tmp_path / f"{name}.jsonl").write_text(name)
+    part = partition(tmp_path)
+    part.next_batch()
+    (tmp_path / "b.jsonl").unlink()
+    with structlog.testing.capture_logs() as logs:
+        assert messages(part) == [b"c"]
+    assert [(log["event"], log["file"]) for log in logs] == [("source.file_gone", "b.jsonl")]
+
+
+def test_a_folder_that_is_taken_away_stops_the_flow(tmp_path):
+    """A share that is no longer mounted is no end of its files."""
+    folder = tmp_path / "day"
+    folder.mkdir()
+    part = partition(folder, follow=True)
+    assert messages(part) == []
+    folder.rmdir()
+    with pytest.raises(SourceError, match="day cannot be looked into: No such file"):
+        part.next_batch()
