@@ -86,6 +86,12 @@ class FileReader:
     def _reading(self) -> Iterator[None]:
         try:
             yield
+        except FileNotFoundError as error:
+            raise SourceError(
+                f"{self._about} was read up to line {self.place.line} and is gone: whether it had grown since cannot be "
+                "known",
+                fix="put it back, then start again: a file may be taken away when a later one is being read",
+            ) from error
         except OSError as error:
             raise SourceError(
                 f"{self._about} cannot be read: {error.strerror or error}",
@@ -105,8 +111,8 @@ class FileReader:
             )
 
     def _demand_same(self) -> None:
-        """What is read of a file at a start must be behind what was read of it before."""
-        if self._known or self._left() < 0:
+        """What is read of a file must be behind what was read of it before; Parquet files are written once."""
+        if (self._known and self._is_parquet) or self._left() < 0:
             return
         if self.place.tail and self._end_of_read() != self.place.tail:
             raise SourceError(
@@ -136,13 +142,23 @@ class FileReader:
         byte, line, tail = self.place
         with self.path.open("rb") as file:
             file.seek(byte)
+            end = self._end_of_line(file)
+            file.seek(byte + len(end))
             data = self._whole_lines(file, size, done)
-        tail = (tail + data if len(data) < _KNOWN_BY else data)[-_KNOWN_BY:]
-        self.place = Place(byte + len(data), line, tail)
+        read = end + data
+        tail = (tail + read if len(read) < _KNOWN_BY else read)[-_KNOWN_BY:]
+        self.place = Place(byte + len(read), line, tail)
         if byte == 0:
             self._demand_lines(data)
             data = data.removeprefix(BYTE_ORDER_MARK)
         return Messages.lines(data)
+
+    def _end_of_line(self, file: BinaryIO) -> bytes:
+        """Newline of a line that was read without it, when the file seemed to end there: no line begins with it."""
+        if self.place.tail[-1:] in {b"", b"\n"}:
+            return b""
+        begins = file.read(2)
+        return next((end for end in (b"\n", b"\r\n") if begins.startswith(end)), b"")
 
     def _demand_lines(self, begins: bytes) -> None:
         other = other_kind(begins)

@@ -153,7 +153,7 @@ def test_file_that_vanished_is_refused_by_name(tmp_path):
     part = partition(tmp_path)
     part.next_batch()
     (tmp_path / "a.jsonl").unlink()
-    with pytest.raises(SourceError, match=r"a\.jsonl cannot be read: No such file"):
+    with pytest.raises(SourceError, match=r"a\.jsonl was read up to line 2 and is gone"):
         part.next_batch()
 
 
@@ -184,6 +184,33 @@ def test_file_that_was_written_anew_is_refused(tmp_path, follow):
     grown = partition(moved, part.snapshot(), follow=follow)
     assert messages(grown) == [b"5"]
     assert messages(partition(moved, grown.snapshot(), follow=follow)) == []
+
+
+def test_file_that_is_written_anew_while_it_is_followed_is_refused(tmp_path):
+    """A log that was cut and is as long again by the next look: its beginning would be passed over."""
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n")
+    part = partition(path, follow=True)
+    assert messages(part) == [b"1"]
+    path.write_bytes(b"2\n3\n")
+    with pytest.raises(SourceError, match=r"a\.jsonl was read up to line 1, and does not hold what was read"):
+        part.next_batch()
+
+
+@pytest.mark.parametrize("more", [b"\n", b"\n3\n", b"\r\n3\n"])
+@pytest.mark.parametrize("chunk", [1, 1000])
+def test_the_newline_of_a_last_line_that_had_none_is_no_line(tmp_path, monkeypatch, more, chunk):
+    """A bounded run reads a line without newline at the end; what is appended later begins with that newline."""
+    monkeypatch.setattr(files, "_CHUNK", chunk)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"1\n2")
+    part = partition(path)
+    assert messages(part) == [b"1", b"2"]
+    with path.open("ab") as file:
+        file.write(more)
+    later = partition(path, part.snapshot())
+    assert rows(later) == [("a.jsonl", 2, b"3")] * (more != b"\n")
+    assert later.position[2] == path.stat().st_size
 
 
 def test_parquet_file_that_was_written_anew_is_refused(tmp_path):
