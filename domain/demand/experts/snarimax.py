@@ -107,9 +107,8 @@ class GuardedSNARIMAX(Expert):
         self._model.learn_one((y - self._mean) / self._deviation())
 
     def _pass_over(self) -> None:
-        if self._seen:
-            expected = (self.forecast(1)[0] - self._mean) / self._deviation()
-            self._model.y_diff.appendleft(max(-_FURTHEST, min(_FURTHEST, expected)))
+        expected = (self.forecast(1)[0] - self._mean) / self._deviation()
+        self._model.y_diff.appendleft(max(-_FURTHEST, min(_FURTHEST, expected)))
 
     def _deviation(self) -> float:
         return math.sqrt(self._var) or 1.0

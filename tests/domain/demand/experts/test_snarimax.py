@@ -78,6 +78,32 @@ def test_the_season_goes_on_through_what_is_not_known():
     assert expert.forecast(2) == pytest.approx([8.0, 4.0], rel=0.05)
 
 
+def test_a_bucket_that_is_not_known_leaves_no_value_beyond_the_bound():
+    """Where the forecast that stands for it runs away up to the cap, 37 deviations out, its lag is at the bound."""
+    expert = GuardedSNARIMAX(season=1, p=1)
+    for y in [1.0, 2.0] * 60:
+        expert.learn_one(y)
+    state = expert.snapshot()
+    state[-1] = [-50.0]  # each lag leaps to the other side
+    expert.restore(state)
+    expert.learn_one(math.nan)
+    expert.learn_one(math.nan)
+    assert list(expert._model.y_diff) == [_FURTHEST]
+
+
+def test_a_weight_that_nothing_confirms_fades():
+    """Where all lags are at the mean, a bucket at the mean says nothing of the weights: only shrinkage moves them."""
+    expert = GuardedSNARIMAX(season=2, p=1)
+    for y in [5.0] * 20:
+        expert.learn_one(y)
+    state = expert.snapshot()
+    state[-1] = [0.8, -0.4]
+    expert.restore(state)
+    expert.learn_one(5.0)
+    kept = 1 - 0.02 * 1e-3
+    assert list(expert._regression.weights.values()) == pytest.approx([0.8 * kept, -0.4 * kept], rel=1e-12)
+
+
 @pytest.mark.parametrize("weight", [math.nan, math.inf, 1e200])
 def test_a_forecast_that_is_not_finite_becomes_the_mean(weight):
     """With weights out of bounds, the forecast is finite still."""
