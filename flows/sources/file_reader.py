@@ -88,8 +88,8 @@ class FileReader:
             yield
         except FileNotFoundError as error:
             raise SourceError(
-                f"{self._about} was read up to line {self.place.line} and is gone: whether it had grown since cannot be "
-                "known",
+                f"{self._about} was read up to line {self.place.line} and is gone: whether it had grown since cannot "
+                "be known",
                 fix="put it back, then start again: a file may be taken away when a later one is being read",
             ) from error
         except OSError as error:
