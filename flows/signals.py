@@ -64,8 +64,11 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within
 
     `within` names the step that is about where streams share one: others may have waited for the same rows.
     """
-    # Of whole rows more of the same window may come later, which is news of its own.
-    told_at = part[TIME].to_physical().max() if OFFSET in part.columns else part[WINDOW_START][0]
+    # Of whole rows more of the same window may come later, even of the same microsecond, which is news of its own.
+    if OFFSET in part.columns:
+        told_at, last = part[TIME].to_physical().max(), f"/{part[OFFSET].max()}"
+    else:
+        told_at, last = part[WINDOW_START][0], ""
     outcome = (
         "they are booked with the next window"
         if booked
@@ -77,7 +80,7 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within
     )
     row: dict[str, object] = {
         "kind": "partition_returned",
-        "subject": f"{within}/{partition}" if within else partition,
+        "subject": f"{within}/{partition}{last}" if within else f"{partition}{last}",
         "event_time": told_at,
         "severity": "warning",
         "reason": reason,

@@ -112,7 +112,8 @@ SIGNAL_KINDS: Final = {
     "partition_returned": SignalKind(
         "A partition that was silent, or a stream that had ended, was passed over and has rows of a window "
         "that is final where partitions are merged; what it publishes itself is complete, and rows of stock, "
-        "tasks, robots and answers are booked with the next window. Of sums told once a window. Warning",
+        "tasks, robots and answers are booked with the next window. Of sums told once a window; of rows `subject` ends "
+        "with the offset of the last. Warning",
         _RETURNED,
     ),
     "robot_in_two_partitions": SignalKind(

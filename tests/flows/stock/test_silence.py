@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from flows.wiring import place
+
 from .lanes import NOWHERE
 from .site import DAY_S, HOUR_S, START, text
 from .step_flow import Lane, StockFlow
@@ -97,6 +99,20 @@ def test_rows_of_a_lane_that_comes_back_are_booked(restart):
     nuts = flow.newest("stock_position").filter(sku="nut").sort("window_end")["on_hand"].to_list()
     assert nuts[-1] == 16
     assert flow.table("signal")["kind"].to_list() == ["partition_returned"]
+
+
+def test_rows_of_one_moment_that_come_back_one_by_one_are_told_one_by_one():
+    """A window of a silent lane is final; two rows of the same microsecond come into it, with silence between."""
+    flow = StockFlow(NOWHERE)
+    for lane in flow.lanes:
+        if lane != MOVES[0]:
+            flow.go_silent(lane)
+    flow.read(MOVES[0], [move("a", 1, HOUR_S), move("b", 1, 5 * HOUR_S)])
+    for name in ("paper", "another"):
+        flow.read(MOVES[1], [move(name, 1, HOUR_S, sku="nut")])
+        flow.go_silent(MOVES[1])
+    told = flow.table("signal").filter(kind="partition_returned")
+    assert told["subject"].to_list() == [f"{place(*MOVES[1])}/0", f"{place(*MOVES[1])}/1"]
 
 
 def item(name: str, time_s: float) -> bytes:
