@@ -106,6 +106,11 @@ class Series:
         target = self.target()
         return self.live[self.live.index(target) + 1 if target else 0 :]
 
+    def unanswered(self, robots: int) -> list[Setpoint]:
+        """The last in a row that asked for so many and had no answer."""
+        other = next((at for at, s in enumerate(reversed(self.live)) if s.counts or s.asked.robots != robots), None)
+        return self.live if other is None else self.live[len(self.live) - other :]
+
     def most(self) -> int:
         """The most robots that the zone may have by what was asked for, answered or not."""
         return max((s.asked.robots for s in self.live), default=0)

@@ -9,6 +9,8 @@ Rules:
   Until then, and after a rejection or a failure, the one before stays in force, as long as its own time lasts.
 - An answer must come in time. What had none is `unacknowledged`, and answers after that are refused. An answer that
   says what is so already does nothing; one that contradicts an earlier answer is refused.
+- What nobody answers is sent anew: the same number when the time for an answer is over, twice that time later, four
+  times, as long as some of these have not expired; another number at once.
 - When telemetry cannot be trusted the last setpoint is held: renewed for `hold_us`, never changed, then left to expire.
 - Things happen in order of their time: time passes, then answers of that time, then decisions.
 - What ended is remembered for `memory_us`; answers about older setpoints are refused as about unknown ones.
@@ -100,6 +102,9 @@ class Setpoints:
         if target and stands and not self._runs_out(target, decided_us):
             return output.frame()
         config = self._config
+        asked_us = [s.asked.decided_us for s in series.unanswered(bounded.robots)]
+        if asked_us and decided_us - asked_us[-1] < config.ack_within_us * 2 ** (len(asked_us) - 1):
+            return output.frame()
         asked = Asked(
             site=site,
             zone=zone,

@@ -93,6 +93,20 @@ def test_what_was_not_answered_in_time_stays_so():
     assert desk.statuses == ["sent", "unacknowledged", "sent", "completed"]
 
 
+def test_what_nobody_answers_is_said_again_ever_less_often():
+    """As long as the same is wanted: a change goes out at once, and an answer begins it all anew."""
+    desk, sent = Desk().at(0), []
+    for minute in range(0, 130, 5):
+        desk.at(minute)
+        if desk.want(10 if minute < 100 else 12):
+            sent.append(minute)
+    assert sent == [0, 5, 15, 35, 60, 75, 95, 100, 105, 115]
+    answered = desk.at(130).want(13)
+    desk.at(135, (answered, "completed", 131))
+    again = [minute for minute in range(140, 160, 5) if desk.at(minute).want(14)]
+    assert again == [140, 145, 155]
+
+
 def test_doubt_is_cleared_by_saying_again_what_was_before():
     """An unanswered setpoint may have been carried out, so going back is a setpoint too, not a renewal."""
     desk = Desk().at(0)
