@@ -83,15 +83,33 @@ def test_a_paper_before_the_acceptance_is_read_counts():
     assert awaited(orders) == {}
 
 
-def test_a_paper_fills_the_oldest_accepted_order_first():
-    """And then the next."""
+@pytest.mark.parametrize("accepted", [2 * DAY + 1, 2 * DAY + 3])
+def test_a_paper_fills_the_oldest_accepted_order_first(accepted):
+    """And then the next, which is accepted before it or after it."""
     orders = ordering("a", 100, DAY)
     orders.advance(decisions(("a", "accepted", DAY + HOUR)), papers(), 2 * DAY)
     orders.propose(proposed(("b", "order", None, 50), at=2 * DAY), 2 * DAY)
-    orders.advance(decisions(("b", "accepted", 2 * DAY + 1)), papers(), 2 * DAY + 1)
-    told, _ = orders.advance(decisions(), papers(("order", None, 120, 2 * DAY + 2)), 2 * DAY + 2)
-    assert fates(told) == [("a", "ordered", 2 * DAY + 2, None)]
+    told, _ = orders.advance(decisions(("b", "accepted", accepted)), papers(("order", None, 120, 2 * DAY + 2)), 3 * DAY)
+    assert ("a", "ordered", 2 * DAY + 2, None) in fates(told)
     assert awaited(orders) == {"north": 30}
+
+
+def test_papers_come_before_decisions_of_the_same_time():
+    """What is taken back while its papers come was ordered: whoever placed it is told of both."""
+    orders = Orders(HOLD)
+    back = reversal(orders.propose(proposed(("a", "order", None, 100), at=DAY), DAY))
+    orders.advance(decisions(("a", "accepted", DAY + 1)), papers(), DAY + 1)
+    told, _ = orders.advance(decisions((back, "accepted", DAY + 2)), papers(("order", None, 100, DAY + 2)), DAY + 2)
+    assert [status for _, status, *_ in fates(told)] == ["ordered", "reversed"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_decisions_at_one_time_that_with_the_lesser_id_is_first(turned):
+    """However they lie in a batch."""
+    both = decisions(("a", "rejected", DAY + 1), ("a", "accepted", DAY + 1))
+    told, refused = ordering().advance(both.reverse() if turned else both, papers(), DAY + 1)
+    assert [status for _, status, *_ in fates(told)] == ["accepted"]
+    assert refused["decision"].to_list() == ["rejected"]
 
 
 def test_an_accepted_order_without_papers_lapses():
@@ -124,7 +142,9 @@ def test_a_rejected_order_is_held():
     orders = ordering()
     told, _ = orders.advance(decisions(("a", "rejected", DAY + HOUR)), papers(), DAY + HOUR)
     assert fates(told) == [("a", "rejected", DAY + HOUR, f"d{DAY + HOUR}-rejected")]
-    assert orders.held().rows() == [("order", "north", "bolt", None, DAY + HOUR + HOLD)]
+    for until in (DAY + HOUR, DAY + HOUR + HOLD - 1):
+        orders.wait(until)
+        assert orders.held().rows() == [("order", "north", "bolt", None, DAY + HOUR + HOLD)]
     orders.wait(DAY + HOUR + HOLD)
     assert orders.held().height == 0
 
@@ -193,6 +213,10 @@ def test_what_time_brings_is_told_in_order():
 def test_an_open_order_expires_with_time_or_by_the_next():
     """The next of its kind takes its place, and is named."""
     assert fates(ordering().wait(2 * DAY)) == [("a", "expired", 2 * DAY, None)]
+    assert fates(ordering().advance(decisions(), papers(), 2 * DAY)[0]) == [("a", "expired", 2 * DAY, None)]
+    orders = ordering()
+    orders.propose(proposed(("t", "transfer", "south", 5), at=DAY + HOUR), DAY + HOUR)
+    assert fates(orders.wait(2 * DAY)) == [("a", "expired", 2 * DAY, None)]
     orders = ordering()
     told = orders.propose(proposed(("b", "order", None, 5), ("t", "transfer", "south", 5), at=DAY + HOUR), DAY + HOUR)
     assert fates(told) == [
