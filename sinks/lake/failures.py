@@ -69,7 +69,7 @@ class NoLakeError(SinkError):
         )
 
 
-def retriable(error: duckdb.Error) -> bool:
+def retriable(error: Exception) -> bool:
     """Whether the same transaction may succeed when tried again: a lock or a conflict, nothing committed."""
     words = str(error).lower()
     return any(part in words for part in _RETRIABLE)

@@ -11,6 +11,7 @@ SQLite catalogue it compares times as text and takes everything of the same day 
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,12 +67,11 @@ def compact(location: LakeLocation, *, now: datetime, keep: timedelta = KEEP, gr
                 f"the lake {location} is being written by {name} (process {pid})",
                 fix="let it be: a running flow compacts its own lake; or stop it first",
             )
-        connection = connect(location, read_only=False)
-        try:
-            transactions = Transactions(connection, location)
+        with (
+            closing(connect(location, read_only=False)) as connection,
+            closing(Transactions(connection, location)) as transactions,
+        ):
             return compact_open(connection, transactions, now=now, keep=keep, grace=grace)
-        finally:
-            connection.close()
 
 
 def compact_open(

@@ -1,4 +1,7 @@
-"""One lake transaction: all or nothing, tried again for a bounded time when the catalogue is busy."""
+"""One lake transaction: all or nothing, tried again for a bounded time when the catalogue is busy.
+
+Its files are on the disk before it is committed.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections.abc import Callable
 import duckdb
 
 from sinks.lake.catalog import LakeLocation
+from sinks.lake.durable import NewFiles
 from sinks.lake.failures import retriable, sink_error
 
 PATIENCE_S = 30.0
@@ -32,6 +36,7 @@ class Transactions:
         self._connection = connection
         self._location = location
         self._patience_s = patience_s
+        self._files = NewFiles(location.data)
 
     def run(self, body: Callable[[], object]) -> None:
         """Run `body` between BEGIN and COMMIT; it may run several times, each time on a clean slate.
@@ -44,7 +49,7 @@ class Transactions:
         while True:
             try:
                 self._once(body)
-            except duckdb.Error as error:
+            except (duckdb.Error, OSError) as error:
                 if not retriable(error) or time.monotonic() + pause > deadline:
                     raise sink_error(error, place=str(self._location), secret=self._location.secret) from error
                 self.retries += 1
@@ -53,11 +58,16 @@ class Transactions:
             else:
                 return
 
+    def close(self) -> None:
+        """End its threads; the connection is its maker's."""
+        self._files.close()
+
     def _once(self, body: Callable[[], object]) -> None:
         done = False
         self._connection.execute("BEGIN")
         try:
             body()
+            self._files.sync()
             self._connection.execute("COMMIT")
             done = True
         finally:

@@ -162,6 +162,7 @@ class LakeWriter:
 
     def close(self) -> None:
         """Let the lake go. Commits nothing: rows not committed belong to an epoch that will be computed again."""
+        self._transactions.close()
         self._connection.close()
         self._lock.release()
 
