@@ -14,7 +14,7 @@ from flows.bound import bound_settings, read_places
 from flows.build import FLOW, lake_location
 from flows.kafka import connection, inputs, topics
 from flows.kinds import contract_of, demand_fields, demand_streams, kind_of
-from flows.recovery import demand_bound, demand_private
+from flows.recovery import begun, demand_bound, demand_private
 from flows.settings import FileSource, Settings
 from flows.stock.streams import CONTROL
 from flows.versions import versions
@@ -25,6 +25,7 @@ from sinks.lake.catalog import connect
 from sinks.lake.failures import NoLakeError
 from sinks.lake.locks import running_writers
 from sinks.lake.tables import layout_in_force
+from sinks.lake.whole import demand_files, runs_of
 
 _PINNED = {"bytewax": "0.21.1", "duckdb": "1.5.5", "duckdb-extension-ducklake": "1.5.5"}
 _LOW_SPACE = 1 << 30
@@ -122,13 +123,35 @@ def _lake(settings: Settings) -> str:
     try:
         with closing(connect(location, read_only=True)) as lake:
             layout_in_force(lake)
+            files = demand_files(lake, location)
+            _demand_same_run(settings, *runs_of(lake, FLOW))
     except NoLakeError:
         _demand_parent(settings.lake.folder, SinkError)
+        _demand_same_run(settings)
         return f"{location} will be made at the first start"
     for place in (location.folder, location.data, *(() if location.postgres else (location.sqlite,))):
         _demand_rights(place, os.R_OK | os.W_OK, SinkError)
     writers = [f"written by process {owner} ({name})" for name, owner in running_writers(location.folder).items()]
-    return ", ".join([f"{location} opens", *writers])
+    return ", ".join([f"{location} opens and its {files:,} files are whole", *writers])
+
+
+def _demand_same_run(
+    settings: Settings, opened: frozenset[str] = frozenset(), filled: frozenset[str] = frozenset()
+) -> None:
+    """Lake and stored state belong together, or a start would be refused; runs that opened the lake, and filled it."""
+    location, folder = lake_location(settings), settings.recovery.folder
+    run = begun(folder, FLOW)
+    if run is None and filled:
+        raise RecoveryError(
+            f"the lake {location} holds results of run {min(filled)}, and {folder} has no state of it: the same input "
+            "would be counted twice",
+            fix="set `recovery.folder` to that of the run, or start a new run with new folders for state and lake",
+        )
+    if run is not None and run.run_id not in opened:
+        raise RecoveryError(
+            f"{folder} holds the state of run {run.run_id}, which the lake {location} knows nothing of",
+            fix="set `lake.folder` to that of the run, or start a new run with new folders for state and lake",
+        )
 
 
 def _space(settings: Settings) -> str:

@@ -221,10 +221,17 @@ def bind(folder: Path, run: Run, bound: Mapping[str, str], reads: Mapping[str, s
     return run
 
 
+def begun(folder: Path, flow: str) -> Run | None:
+    """The run of a flow whose state is in the folder; None where nothing was done yet. Raises RecoveryError."""
+    if not (folder / _STORE).exists() or _readable(folder / _STORE, resume_epoch) is None:
+        return None
+    return _known_run(folder, flow)
+
+
 def demand_bound(folder: Path, flow: str, bound: Mapping[str, str], reads: Mapping[str, str]) -> None:
     """Raise the RecoveryError with which a start of the flow would end, where settings are others than the run's."""
-    if (folder / _STORE).exists() and _readable(folder / _STORE, resume_epoch) is not None:
-        run = _known_run(folder, flow)
+    run = begun(folder, flow)
+    if run is not None:
         _demand_same(folder, run.bound, bound)
         _demand_names(folder, run.reads, reads)
 

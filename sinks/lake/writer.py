@@ -183,7 +183,7 @@ class LakeWriter:
                 f"ends at commit {committed}",
                 fix="set the lake this recovery store was used with, or restore lake and store from one backup",
             )
-        if token is not None:
+        if token:
             return
         others = self._connection.execute(
             f"SELECT DISTINCT run FROM meta.commits WHERE flow = {literal(flow)} AND run <> {literal(run)} ORDER BY run"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 
+import msgspec
 import pytest
 
 from flows import doctor, recovery
+from flows.build import FLOW, lake_location
 from flows.doctor import examine
 from flows.settings import Settings
+from schemas.outputs import LATE
 from sinks.lake.catalog import LakeLocation, connect
+from sinks.lake.writer import LakeWriter
+from tests.sinks.lake.frames import rows_of
 
 
 @pytest.fixture
@@ -54,3 +61,54 @@ def test_a_place_that_cannot_be_looked_at_stops_no_other_check(settings, monkeyp
 
     monkeypatch.setattr(doctor, "connect", refuse)
     assert wrong(settings) == {"lake": "[Errno 13] Permission denied: 'lake'"}
+
+
+@pytest.fixture
+def filled(settings) -> Settings:
+    """Of a lake that a run has written into; files by name in `lake`."""
+    with closing(LakeWriter(LakeLocation(settings.lake.folder), "run-1", FLOW, "lake-0")) as writer:
+        writer.resume(None)
+        writer.append(LATE.name, rows_of(LATE.name, 1))
+        writer.commit()
+    return settings
+
+
+def begin(settings: Settings, run: str) -> None:
+    """Let the stored state be that of a run which was at work."""
+    folder = settings.recovery.folder
+    file = folder / "run.json"
+    file.write_bytes(msgspec.json.encode(recovery.Run(run, FLOW, 0)))
+    with closing(sqlite3.connect(folder / "bytewax" / "part-0.sqlite3")) as store, store:
+        store.execute("INSERT OR IGNORE INTO exs (ex_num, worker_count, resume_epoch) VALUES (0, 1, 1)")
+
+
+def test_lake_and_state_of_different_runs_are_told(filled):
+    """As a start would refuse them: state of another run, of none, or no lake."""
+    assert "holds results of run run-1, and" in wrong(filled)["lake"]
+    begin(filled, "run-1")
+    assert not wrong(filled)
+    begin(filled, "run-2")
+    assert "holds the state of run run-2, which the lake" in wrong(filled)["lake"]
+    filled.lake.folder.rename(filled.lake.folder.with_name("elsewhere"))
+    assert "holds the state of run run-2, which the lake" in wrong(filled)["lake"]
+
+
+def test_files_of_the_lake_that_are_not_as_they_were_written_are_told(filled):
+    """What a power cut, a full backup disk or a hand in the folder leaves is found before a query finds it."""
+    begin(filled, "run-1")
+    (file,) = (filled.lake.folder / "data" / "internal" / LATE.name).iterdir()
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:-1], bytes(len(whole)), whole + b"1"):
+        file.write_bytes(damaged)
+        assert f"1 of 7 files of the lake {lake_location(filled)} are missing, cut or overwritten: {file}" in told(
+            filled
+        )
+    file.unlink()
+    assert f"overwritten: {file}" in told(filled)
+
+
+def told(settings: Settings) -> str:
+    """What is wrong with the lake, and with nothing else."""
+    (found,) = wrong(settings).items()
+    assert found[0] == "lake"
+    return found[1]
