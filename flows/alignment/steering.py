@@ -20,8 +20,8 @@ from domain.alignment.setpoint_config import SetpointConfig
 from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA, EXCEPTION_SCHEMA
 from domain.alignment.setpoints import Answered, Setpoints
 from flows.alignment.effects import Effects
+from flows.alignment.repeated import Repeated
 from flows.alignment.sections import Alignment
-from flows.alignment.unanswered import Unanswered
 from flows.alignment.zones import ZoneState
 from schemas.ids import event_id
 
@@ -72,7 +72,7 @@ class Steering:
         )
         self._answered = answered
         self._effects = Effects(round(settings.effect_within_s * 1e6), max(interval_us, round(settings.hold_s * 1e6)))
-        self._unanswered = Unanswered()
+        self._repeated = Repeated()
         self._memories: dict[tuple[str, str], Memory] = {}
         self._assumed: list[tuple[Any, ...]] = []
         """Answers to come, of which nobody but us knows."""
@@ -85,7 +85,7 @@ class Steering:
         if answers is not None:
             frames.append(answers.select(ACKNOWLEDGEMENT_SCHEMA.keys()))
         answered = self._setpoints.advance(pl.concat(frames), until_us)
-        return replace(answered, exceptions=self._unanswered.news(answered))
+        return replace(answered, exceptions=self._repeated.news(answered))
 
     def decide(self, at: int, zones: list[ZoneState]) -> Decided:
         """What is decided; `at` is the time last advanced to, each zone comes once. Other zones are forgotten."""
@@ -152,14 +152,14 @@ class Steering:
     def snapshot(self) -> list[object]:
         """State as primitives."""
         memories = [[*zone, msgspec.to_builtins(memory)] for zone, memory in sorted(self._memories.items())]
-        told = [self._effects.snapshot(), self._unanswered.snapshot()]
+        told = [self._effects.snapshot(), self._repeated.snapshot()]
         return [self._setpoints.snapshot(), memories, self._assumed, *told]
 
     def restore(self, state: list[Any]) -> None:
         """Take up a snapshot."""
-        setpoints, memories, assumed, effects, unanswered = state
+        setpoints, memories, assumed, effects, repeated = state
         self._effects.restore(effects)
-        self._unanswered.restore(unanswered)
+        self._repeated.restore(repeated)
         self._setpoints.restore(setpoints)
         self._memories = {(site, zone): msgspec.convert(memory, Memory) for site, zone, memory in memories}
         self._assumed = [tuple(row) for row in assumed]

@@ -138,10 +138,14 @@ SIGNAL_KINDS: Final = {
         _ANSWER,
     ),
     "setpoint_rejected": SignalKind(
-        "Its controller will not carry a setpoint out; the one before stays in force. Warning", _ANSWER
+        "Its controller will not carry a setpoint out; the one before stays in force. Of a zone and reason told once "
+        "an hour, until one is completed. Warning",
+        _ANSWER,
     ),
     "setpoint_failed": SignalKind(
-        "Its controller could not carry a setpoint out; the one before stays in force. Warning", _ANSWER
+        "Its controller could not carry a setpoint out; the one before stays in force. Of a zone and reason told once "
+        "an hour, until one is completed. Warning",
+        _ANSWER,
     ),
     "setpoint_lapsed": SignalKind(
         "A setpoint's time ran out while it was in force, or before it was carried out. Critical", _ANSWER

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -12,9 +15,9 @@ from flows.alignment import dispatch
 from flows.alignment.desk import Desk
 from flows.alignment.dispatch import MASTER_SCHEMA, Dispatch
 from flows.alignment.outlook import Outlook
+from flows.alignment.repeated import HOUR_US, Repeated
 from flows.alignment.sections import WorkRule
 from flows.alignment.signals import dropped_signals
-from flows.alignment.unanswered import HOUR_US, Unanswered
 
 from .floor import alignment
 
@@ -59,24 +62,42 @@ def test_master_data_are_kept_of_so_many_robots(monkeypatch: pytest.MonkeyPatch)
         assert made._master["robot"].to_list() == ["a", "c"]
 
 
-def test_that_nobody_answers_is_told_once_an_hour():
-    """Of each zone, and at once again when somebody had answered between; restarts change nothing."""
-    events = [(0, "pick"), (5, "pick"), (10, "pack"), (61, "pick"), (70, None), (75, "pick"), (80, "pick")]
-    told, unanswered = [], Unanswered()
-    for minute, zone in events:
-        exception = {"kind": "unacknowledged", "time_us": minute * WINDOW_US, "site": "north", "zone": zone}
-        answer = {"time_us": minute * WINDOW_US, "site": "north", "zone": "pick", "acknowledgement": "a"}
-        found = unanswered.news(
+def said_again(happened: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """What is told of what happens: (minute, zone, status or kind of exception, comment); answers have no comment."""
+    told, repeated = [], Repeated()
+    for minute, zone, what, *comment in happened:
+        row = {"time_us": minute * WINDOW_US, "site": "north", "zone": zone}
+        answer = row | {"status": what, "acknowledgement": "a"}
+        exception = row | {"kind": what, "comment": comment[0] if comment else None}
+        found = repeated.news(
             Answered(
-                pl.DataFrame([] if zone else [answer], schema=SETPOINT_SCHEMA),
-                pl.DataFrame([exception] if zone else [], schema=EXCEPTION_SCHEMA),
+                pl.DataFrame([] if comment else [answer], schema=SETPOINT_SCHEMA),
+                pl.DataFrame([exception] if comment else [], schema=EXCEPTION_SCHEMA),
                 pl.DataFrame(schema=REFUSED_SCHEMA),
             )
         )
         told += [(minute, zone)] * found.height
-        stored, unanswered = unanswered.snapshot(), Unanswered()
-        unanswered.restore(stored)
-    assert told == [(0, "pick"), (10, "pack"), (61, "pick"), (75, "pick")]
+        stored, repeated = repeated.snapshot(), Repeated()
+        repeated.restore(stored)
+    return told
+
+
+def test_that_nobody_answers_is_told_once_an_hour():
+    """Of each zone, and at once again when somebody had answered between; restarts change nothing."""
+    nobody = "unacknowledged", None
+    happened = [(minute, zone, *nobody) for minute, zone in ((0, "pick"), (5, "pick"), (10, "pack"), (61, "pick"))]
+    happened += [(70, "pick", "rejected"), (75, "pick", *nobody), (80, "pick", *nobody), (81, "pack", *nobody)]
+    assert said_again(happened) == [(0, "pick"), (10, "pack"), (61, "pick"), (75, "pick"), (81, "pack")]
+
+
+def test_that_a_controller_refuses_is_told_once_an_hour():
+    """Whatever it is asked for, until it gives another reason or has carried something out; acceptance ends nothing."""
+    happened = [(0, "pick", "rejected", "full"), (5, "pick", "accepted"), (5, "pick", "rejected", "full")]
+    happened += [(6, "pick", "failed", "full"), (7, "pick", "rejected", "stopped"), (8, "pick", "failed", "full")]
+    happened += [(10, "pack", "rejected", "full"), (11, "pick", "completed"), (12, "pick", "rejected", "full")]
+    happened += [(13, "pick", "failed", "full"), (14, "pack", "rejected", "full"), (15, "pack", "lapsed", None)]
+    happened += [(16, "pack", "lapsed", None), (71, "pack", "rejected", "full")]
+    assert [minute for minute, _ in said_again(happened)] == [0, 6, 7, 10, 12, 13, 15, 16, 71]
 
 
 def test_names_with_a_stroke_are_told_apart():
