@@ -64,7 +64,8 @@ def test_no_interval_is_scored_before_its_window_closes():
     assert verdicts.closed[0]
     assert verdicts.missed[0]
     assert levels.level(ONE)[0] == pytest.approx(MODEL.target - MODEL.step * (1 - MODEL.target))
-    assert not levels.learn(ONE, np.array([0.0])).closed[0]
+    for _ in range(11):  # judged once, not again each time its place comes round
+        assert not levels.learn(ONE, np.array([0.0])).closed[0]
 
 
 @pytest.mark.parametrize(("mean", "wider"), [(10.0, False), (4.0, True)])
@@ -142,6 +143,8 @@ def test_rows_that_are_grown_or_cleared_are_as_new():
     levels.grow(3)
     rows = np.arange(3)
     assert [levels.pack(row) for row in rows] == [new] * 3
+    with pytest.raises(IndexError):  # room for no more than was asked for
+        levels.pack(3)
     for _ in range(5):
         levels.learn(rows, np.full(3, 9.0))
         levels.expect(rows, np.full(3, 2.0), np.full(3, 1.0))
@@ -155,6 +158,8 @@ def test_a_row_of_another_horizon_is_refused():
     """Bytes of a horizon of 3 do not become state of a horizon of 4."""
     with pytest.raises(ValueError, match="horizon 4"):
         ConformalLevels(MODEL, 4, 1).unpack(0, ConformalLevels(MODEL, 3, 1).pack(0))
+    with pytest.raises(ValueError, match="1 bucket or more, not 0"):
+        ConformalLevels(MODEL, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +172,7 @@ def test_a_row_of_another_horizon_is_refused():
         {"step": 1.0},
         {"widen": -1.0},
         {"reach": -1.0},
-        {"widen": 1e9},
+        {"widen": 41.0},
     ],
 )
 def test_impossible_parameters_are_refused(bounds):

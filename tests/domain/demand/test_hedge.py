@@ -58,11 +58,12 @@ def test_weights_sum_to_one_and_never_underflow(rows, eta, share):
 
 
 def test_zeros_forecast_as_zeros_weigh_nobody():
-    """Leading zeros tell nothing of the experts."""
+    """Leading zeros tell nothing of the experts, also of those that joined with less than an equal say."""
     weights = FixedShare(2, eta=0.5, share=0.01)
+    weights.weights = [0.9, 0.1]
     for _ in range(50):
         weights.learn_one(0.0, [0.0, 0.0])
-    assert weights.weights == [0.5, 0.5]
+    assert weights.weights == [0.9, 0.1]
 
 
 def test_an_expert_comes_back_when_the_series_changes():
