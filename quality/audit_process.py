@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import select
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -73,16 +74,24 @@ class AuditProcess:
         claimed = self._spool.claim(waiting[0]) if waiting else None
         if claimed is not None:
             path, deaths = claimed
-            sample = self._read(path)
-            if sample is not None:
-                self._lost = sample.lost
-                self.found += self._findings.add(self._audit(sample, waiting[0].name.partition(".")[0], deaths))
-                self.samples += 1
-                self._rows += len(sample.rows)
-                self._unpublished = True
+            try:
+                self._work_off(path, deaths)
+            except (SystemExit, OSError):
+                # Told to end, or the disk is full: that is no fault of the sample.
+                self._spool.give_back(path, waiting[0])
+                raise
             self._spool.remove(path)
             self._tell()
         return bool(waiting)
+
+    def _work_off(self, path: Path, deaths: int) -> None:
+        sample = self._read(path)
+        if sample is not None:
+            self._lost = sample.lost
+            self.found += self._findings.add(self._audit(sample, path.name.partition(".")[0], deaths))
+            self.samples += 1
+            self._rows += len(sample.rows)
+            self._unpublished = True
 
     def _read(self, path: Path) -> Sample | None:
         try:
@@ -151,14 +160,15 @@ def locked(folder: Path, *, wait: bool) -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """Audit as the flow's child; exit code 1 for an error that no restart mends."""
+    """Audit as the flow's child until it is told to end; exit code 1 for an error that says its fix."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     folder = Path(arguments[0])
     contracts = Path(arguments[1]) if len(arguments) > 1 else None
     os.nice(NICENESS)
     try:
         with locked(folder, wait=True):
             AuditProcess(folder, contracts).run(sys.stdin.buffer)
-    except TaktError as error:
+    except (TaktError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0

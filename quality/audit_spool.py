@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +82,11 @@ class Spool:
             return path.rename(path.with_name(f"{path.stem}{_TRIED}{_SUFFIX}")), before
         except FileNotFoundError:
             return None
+
+    def give_back(self, path: Path, before: Path) -> None:
+        """Take back a claim whose audit was ended from outside; a flow may have thrown the sample away."""
+        with suppress(OSError):
+            path.rename(before)
 
     def read(self, path: Path) -> Sample | None:
         """A sample, or None when the flow has just thrown it away. Raises UnreadableSampleError."""

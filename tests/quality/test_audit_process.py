@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from flows.cli import audit
-from quality.audit_findings import FILE, read_findings, read_status
-from quality.audit_process import AuditProcess, locked
+from quality.audit_findings import FILE, Finding, read_findings, read_status
+from quality.audit_process import AuditProcess, locked, main
 from quality.audit_sample import Sample
 from quality.audit_spool import Spool
 from schemas.errors import SettingsError
@@ -59,6 +63,33 @@ def test_a_sample_that_kills_the_audit_is_given_up(tmp_path: Path) -> None:
     assert (finding.kind, finding.severity) == ("audit_failed", "critical")
     assert "2 audits of it died" in finding.reason
     assert spool.waiting() == []
+
+
+@pytest.mark.parametrize("cause", ["told to end", "disk full"])
+def test_an_audit_that_is_ended_from_outside_says_nothing_of_its_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    """A flow that ends, or a full disk, is not the death of a sample, however often: it waits for the next start."""
+    spool = spool_of(tmp_path, HONEST)
+    waits = spool.waiting()
+
+    def end(*_: object) -> list[Finding]:
+        if cause == "disk full":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("a signal is taken at once")
+
+    monkeypatch.setattr("quality.audit_process.AuditProcess._audit", end)
+    monkeypatch.setattr(os, "nice", lambda _: None)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        for _ in range(3):
+            with pytest.raises(SystemExit):
+                sys.exit(main([str(tmp_path)]))
+            assert spool.waiting() == waits
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert read_findings(tmp_path / FILE, 0)[0] == []
 
 
 def test_a_sample_of_an_unknown_contract_is_reported(tmp_path: Path) -> None:
