@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -240,7 +241,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
             partition=str(self._number),
             messages=Messages.of([m.value() or b"" for m in messages]),
             offsets=np.array([m.offset() for m in messages], dtype=np.int64),
-            arrival_us=np.array([m.timestamp()[1] for m in messages], dtype=np.int64) * 1000,
+            arrival_us=arrivals_us(messages, time.time_ns() // 1000),
         )
 
     def _shut(self) -> list[RawBatch]:
@@ -248,6 +249,15 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
             self._valve.give_up(f"{self._place}, offset {self._next}")
         self._next_awake = datetime.now(UTC) + _SHUT_WAIT
         return []
+
+
+def arrivals_us(messages: list[Message], now_us: int) -> npt.NDArray[np.int64]:
+    """When messages reached the log, in microseconds since the epoch; `now_us` for those that do not tell.
+
+    Messages of formats before Kafka 0.10, which brokers before 4.0 still take, have no time: -1.
+    """
+    told = np.array([m.timestamp()[1] for m in messages], dtype=np.int64)
+    return np.where(told < 0, now_us, told * 1000)
 
 
 def _on_commit(error: KafkaError | None, offsets: list[TopicPartition]) -> None:

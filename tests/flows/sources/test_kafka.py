@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 from bytewax.inputs import StatefulSourcePartition
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
 
 from flows.progress import Watched
-from flows.sources.kafka import KafkaPartition, KafkaSource, KafkaSourceOptions
+from flows.sources.kafka import KafkaPartition, KafkaSource, KafkaSourceOptions, arrivals_us
 from flows.valve import Valves
 from schemas.batch import RawBatch
 from schemas.errors import BreakerOpenError, SourceError
@@ -25,6 +25,13 @@ def options(topic: str, **changes: object) -> KafkaSourceOptions:
 
 def part(kafka: Kafka, given: KafkaSourceOptions, resume: int | None = None, number: str = "0") -> KafkaPartition:
     return KafkaSource(kafka.connection, given, Valves(1.0)).build_part("in", number, resume)
+
+
+def test_messages_without_a_time_arrive_when_they_are_read() -> None:
+    """They were taken to have arrived in 1969, and so to be from the future."""
+    given = [Message(topic="t", value=b"", timestamp=stamp) for stamp in ((1, 5), (0, -1), (2, 7))]
+    assert arrivals_us(given, 9).tolist() == [5_000, 9, 7_000]
+    assert arrivals_us([], 9).tolist() == []
 
 
 def drain(partition: KafkaPartition) -> list[RawBatch]:
