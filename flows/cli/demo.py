@@ -26,6 +26,7 @@ from flows.settings import Settings, load
 from schemas.errors import SettingsError
 
 _MARK = "made by takt demo"
+_PERIOD_S = 20  # of robots' reports: counters add up however often they are told, and the day is to fit into a minute
 
 _SETTINGS = f"""# {_MARK}; `takt demo` removes this folder and makes it anew
 [lake]
@@ -70,7 +71,7 @@ def demo(
     """Simulate a warehouse day, run it through the pipeline, and hold the estimates against the truth."""
     start = time.monotonic()
     _clear(folder)
-    messages = write(WarehouseConfig(robots=robots), folder)
+    messages = write(WarehouseConfig(robots=robots, period_s=_PERIOD_S), folder)
     simulated = time.monotonic()
     settings_file = folder / "takt.toml"
     settings_file.write_text(_SETTINGS, "utf-8")
