@@ -36,6 +36,14 @@ _UNKNOWN: dict[About, tuple[str, str]] = {
         '`takt sql -c "SELECT setpoint, site, zone, robots, status FROM setpoint_now"` lists the newest',
     ),
 }
+_OVER = """
+    SELECT strftime(expires_at AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S') FROM (
+        SELECT proposal, status, expires_at FROM adjustment
+        UNION ALL SELECT proposal, status, expires_at FROM order_proposal
+    ) WHERE proposal = {0}
+    GROUP BY expires_at HAVING bool_and(status = 'proposed') AND expires_at <= TIMESTAMPTZ {1}
+"""
+"""When a proposal that nothing has become of expires, if that is before the decision."""
 
 _TYPE = "takt.control.decision"
 
@@ -74,13 +82,21 @@ class Decision:
 def decide(settings: Settings, decision: Decision) -> str:
     """Give a decision to the source that reads them; where it went.
 
-    Raises SettingsError without such a source, or for an id that is of nothing of the kind in the lake.
+    Raises SettingsError without such a source, for an id that is of nothing of the kind in the lake, and for a time at
+    which the proposal will have expired.
     """
-    source = _control(settings)
-    known = query(lake_location(settings), _KNOWN[decision.about].format(literal(decision.proposal)))
+    source, lake, name = _control(settings), lake_location(settings), literal(decision.proposal)
+    known = query(lake, _KNOWN[decision.about].format(name))
     if not known.rows:
         problem, fix = _UNKNOWN[decision.about]
         raise SettingsError(problem.format(decision.proposal), fix=fix)
+    over = query(lake, _OVER.format(name, literal(decision.at.isoformat())))
+    if decision.about == "proposal" and over.rows:
+        at = decision.at.astimezone(UTC)
+        raise SettingsError(
+            f"{decision.proposal} expires at {over.rows[0][0]}, this decision is of {at:%Y-%m-%d %H:%M:%S}, both UTC",
+            fix="give the time at which it was decided with --at: events, not the clock on the wall, tell the time",
+        )
     return give(settings, source, [decision.message(str(known.rows[0][0]))], "decision")
 
 

@@ -119,11 +119,13 @@ def test_a_rejected_proposal_is_not_booked(site):
 
 @pytest.mark.slow
 def test_wrong_ids_and_settings_are_told_with_the_fix(site):
-    """An unknown id, no source of decisions, and a source that is one file."""
+    """An unknown id, a decision after the proposal expires, no source of decisions, and a source that is one file."""
     known = proposed(site)["proposal"]
+    assert f"{known} expires at 2026-03-09 12:45:00, this" in takt(site, "approve", known, code=1).stderr
     assert "`takt proposals` lists" in takt(site, "approve", "nobody", code=1).stderr
     (site / "takt.toml").write_text(SETTINGS, "utf-8")
     assert "no source reads decisions" in takt(site, "approve", known, code=1).stderr
     (site / "one.jsonl").write_text("", "utf-8")
     (site / "takt.toml").write_text(SETTINGS + DECISIONS.replace('"decisions"', '"one.jsonl"'), "utf-8")
-    assert "`sources.decisions.path` be a folder" in takt(site, "approve", known, code=1).stderr
+    in_time = ("approve", known, "--at", "2026-03-04")
+    assert "`sources.decisions.path` be a folder" in takt(site, *in_time, code=1).stderr
