@@ -66,7 +66,7 @@ def straggler_signal(partition: str, part: pl.DataFrame, *, booked: bool, within
     """
     # Of whole rows more of the same window may come later, even of the same microsecond, which is news of its own.
     if OFFSET in part.columns:
-        told_at, last = part[TIME].to_physical().max(), f"/{part[OFFSET].max()}"
+        told_at, last = part[TIME].to_physical().max(), f"/{part.select(pl.col(OFFSET).max()).item()}"
     else:
         told_at, last = part[WINDOW_START][0], ""
     outcome = (

@@ -112,7 +112,7 @@ def test_rows_of_one_moment_that_come_back_one_by_one_are_told_one_by_one():
         flow.read(MOVES[1], [move(name, 1, HOUR_S, sku="nut")])
         flow.go_silent(MOVES[1])
     told = flow.table("signal").filter(kind="partition_returned")
-    assert told["subject"].to_list() == [f"{place(*MOVES[1])}/0", f"{place(*MOVES[1])}/1"]
+    assert told["subject"].to_list() == [f"all:stock/{place(*MOVES[1])}/{offset}" for offset in (0, 1)]
 
 
 def item(name: str, time_s: float) -> bytes:
