@@ -176,10 +176,7 @@ class TaskBook:
             self._fill(task, details)
 
     def _fill_gap(self, task: OpenTask, step: Step, details: Details | None) -> None:
-        at, to = step[:2]
-        task.passed &= ~(1 << to)
-        if to == CREATED:
-            task.created_us = min(task.created_us, at)
+        task.passed &= ~(1 << step[1])
         if details is not None:
             self._fill(task, details)
 
@@ -246,7 +243,7 @@ class TaskBook:
         found = []
         for key in tasks.select("site", "task").iter_rows():
             end, task = self._ended.get(key), self._open.get(key)
-            if task is None and end is not None:
+            if end is not None:
                 found.append((*key, STEPS[end.state], end.robot, end.at_us))
             elif task is not None and STEPS[task.state] == "failed":
                 found.append((*key, "failed", None, task.since_us))

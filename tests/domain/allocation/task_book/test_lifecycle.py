@@ -90,8 +90,11 @@ def test_a_tardy_step_fills_a_gap(steps, state):
 
 def test_a_gap_is_filled_once_and_only_within_the_grace():
     """Told again, or after it, the step leads backwards."""
-    _, booked = book_of(life("created assigned created"))
-    assert booked.refused.height == 1
+    for steps in ("created assigned created", "assigned created created"):
+        _, booked = book_of(life(steps))
+        assert booked.refused.height == 1
+    _, booked = book_of(life("created done started", gap=HOLD))
+    assert booked.refused.height == 0
     _, booked = book_of(life("assigned created", gap=HOLD + 1))
     assert booked.refused.height == 1
     _, booked = book_of(life("created done started", gap=HOLD + 1))
