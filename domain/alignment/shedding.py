@@ -86,6 +86,8 @@ class Shedding:
         rates = f"{capacity:.1f} work units an hour can be done, {demand:.1f} come"
         if status == "shed":
             return f"class {number} waits: work {time}, the service level is {service}; {rates}"
+        if number >= self._config.most:
+            return f"class {number} is back, as it may not be shed: work with it {time}; {rates}"
         return f"class {number} is back: work with it {time}, well within {service}; {rates}"
 
     def snapshot(self) -> bytes:

@@ -3,6 +3,7 @@
 - The work that is kept takes longer to clear than the service level: the lowest class of it is shed too.
 - With the highest shed class back, all would clear within the share `restore` of the service level, and so it was for
   `calm` reviews in a row: it comes back. So nothing goes to and fro while demand is what it was.
+- Classes that may not be shed, as the settings are others than when they were, come back at once.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Stage:
 def reviewed(stage: Stage, load: Load, config: SheddingConfig) -> tuple[Stage, list[Change]]:
     """The stage after a review, and the changes that lead to it, in order."""
     level = stage.level
+    if level > config.most:
+        return Stage(config.most), [("restored", n, load.clear_us(n)) for n in reversed(range(config.most, level))]
     kept = load.clear_us(level)
     if kept is None or kept > config.service_us:
         lowest = next((number for number in range(level, config.most) if load.has(number)), level - 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import polars as pl
 import pytest
@@ -145,6 +147,19 @@ def test_calm_outlives_a_restart():
     restarted = Shedding(CONFIG)
     restarted.restore(shedding.snapshot())
     assert _changes(restarted.review(2, _zone(0, 100), _waiting(2, c0=2))) == [("restored", 0, 0)]
+
+
+def test_classes_that_are_protected_since_a_restart_come_back_at_once():
+    """Whatever waits; those below stay shed, and the rows say that this is why."""
+    shedding = Shedding(CONFIG)
+    for now in range(3):
+        shedding.review(now, _zone(0, 1), _waiting(now, c0=9, c1=9, c2=9))
+    restarted = Shedding(replace(CONFIG, most=1))
+    restarted.restore(shedding.snapshot())
+    rows = restarted.review(3, _zone(0, 1), _waiting(3, c0=9, c1=9, c2=9))
+    assert _changes(rows) == [("restored", 2, 2), ("restored", 1, 1)]
+    assert rows["reason"][0].startswith("class 2 is back, as it may not be shed: work with it takes 540.0 min to clear")
+    assert restarted.review(4, _zone(0, 1), _waiting(4, c0=9, c1=9, c2=9)).is_empty()
 
 
 def _created(**units):
