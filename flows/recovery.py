@@ -134,6 +134,28 @@ def _readable(store: Path, ask: Callable[[Path], _T]) -> _T:
         ) from error
 
 
+def store_error(error: BaseException, folder: Path) -> RecoveryError | None:
+    """What an error of the engine says of its store, in `folder`; None where it is of something else.
+
+    >>> print(store_error(RuntimeError('panicked: SqliteFailure(.., Some("database or disk is full"))'), Path("state")))
+    the disk of the recovery folder state is full; what was committed is intact
+      fix: free space and start again: the run goes on after its last commit
+    """
+    said = str(error)
+    if "SqliteFailure" not in said:
+        return None
+    if "disk is full" in said:
+        return RecoveryError(
+            f"the disk of the recovery folder {folder} is full; what was committed is intact",
+            fix="free space and start again: the run goes on after its last commit",
+        )
+    return RecoveryError(
+        f"the state in {folder} cannot be written: {said}",
+        fix="see that the folder is there, with the rights of the user of the flow, and that its disk is well; then"
+        " start again: the run goes on after its last commit",
+    )
+
+
 def _sweep(parts: Path, store: Path) -> None:
     """Remove the parts of steps that no snapshot is of: a run that was killed before their first one left them."""
     for folder in sorted(parts.iterdir()) if parts.exists() else ():

@@ -62,7 +62,7 @@ def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
         # main thread, where it meets every error and Ctrl-C with the report of a Rust panic on stderr.
         cluster_main(flow, [], 0, worker_count_per_proc=settings.workers, epoch_interval=every, recovery_config=store)
     except Exception as error:
-        cause = _takt_error(error)
+        cause = _takt_error(error) or recovery.store_error(error, settings.recovery.folder)
         if cause is None:
             raise
         raise cause from error
