@@ -32,6 +32,7 @@ _WAIT = timedelta(milliseconds=20)  # between polls that leave nothing behind; l
 _SHUT_WAIT = timedelta(milliseconds=200)
 _PROBE_S = 2.0
 _PROBE_TIMEOUT_S = 0.2
+_COUNT_S = 60.0
 
 _CONSUMER: dict[str, Any] = {
     "auto.offset.reset": "error",
@@ -116,7 +117,9 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._link = Link(connection, SourceError, self._place)
         config = {**self._link.config(), **_CONSUMER, "group.id": options.group, "on_commit": _on_commit}
         self._consumer = Consumer(config)
-        self._link.partitions(self._consumer, options.topic)
+        numbers = self._link.partitions(self._consumer, options.topic)
+        # One of them looks for all.
+        self._counted = len(numbers) if number == min(numbers) else None
         self._offsets = Offsets(self._consumer, self._link, self._place, options.topic, number)
         self._next, self.kept = self._offsets.begin(resume, options.start, options.since_ms, connection.wait_s)
         self._end = self.kept[1]
@@ -125,7 +128,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._mirrored: int | None = None
         self._next_awake: datetime | None = None
         self._at_end = False
-        self._last_item = self._last_probe = time.monotonic()
+        self._last_item = self._last_probe = self._last_count = time.monotonic()
         self._heard_of = False
 
     def next_batch(self) -> list[RawBatch]:
@@ -147,6 +150,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         full = len(polled) == self._options.batch_rows
         self._next_awake = None if full else datetime.now(UTC) + _WAIT
         now = time.monotonic()
+        self._count_partitions(now)
         if messages:
             self._pass(_offset(messages[-1]) + 1)
             self._at_end = polled[-1] is not messages[-1]
@@ -229,6 +233,27 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         else:
             self._link.heard()
         self._last_probe = time.monotonic()
+
+    def _count_partitions(self, now: float) -> None:
+        """Tell of partitions that were added: what comes to them is not read before the next start."""
+        if self._counted is None or self._options.stop_at_end or now - self._last_count < _COUNT_S:
+            return
+        self._last_count = now
+        try:
+            topic = self._consumer.list_topics(self._options.topic, timeout=_PROBE_TIMEOUT_S)
+        except KafkaException as error:
+            _log.debug("kafka.still_down", place=self._place, error=error.args[0].str())
+            return
+        there = len(topic.topics[self._options.topic].partitions)
+        if there > self._counted:
+            _log.warning(
+                "kafka.partitions_added",
+                source=self._options.name,
+                topic=self._options.topic,
+                added=there - self._counted,
+                fix="start the flow again: it reads them from their beginning",
+            )
+            self._counted = there
 
     def _silent(self, now: float) -> bool:
         """Whether the partition, not the link to it, has been silent for another `silence_s`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
 
@@ -13,6 +14,19 @@ from sinks.kafka.link import Link
 Start = Literal["earliest", "latest", "committed"]
 
 _ASK_TIMEOUT_S: Final = 10.0
+_PAUSE_S: Final = 0.1
+_PASSING: Final = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+}
+"""What brokers say while a topic is made, or its leader or the group's coordinator changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +47,15 @@ class Offsets:
         Without an offset to `resume` at, `start` counts; see `KafkaSourceOptions`. Raises SourceError where that offset
         is not there, or the brokers do not tell within `wait_s`.
         """
-        partition = TopicPartition(self.topic, self.number)
-        try:
-            low, high = self.consumer.get_watermark_offsets(partition, timeout=wait_s)
-            first = self._chosen(start, since_ms, low, high, wait_s) if resume is None else resume
-        except KafkaException as failure:
-            self.fail(failure.args[0], resume)
+        limit = time.monotonic() + wait_s
+        while True:
+            try:
+                first, low, high = self._asked(resume, start, since_ms, wait_s)
+                break
+            except KafkaException as failure:
+                if failure.args[0].code() not in _PASSING or time.monotonic() > limit:
+                    self.fail(failure.args[0], resume)
+                time.sleep(_PAUSE_S)
         if first < low:
             raise self._expired(first, low)
         if first > high:
@@ -48,17 +65,22 @@ class Offsets:
             )
         return first, (low, high)
 
+    def _asked(self, resume: int | None, start: Start, since_ms: int | None, wait_s: float) -> tuple[int, int, int]:
+        """Where to begin, the first offset kept and the one behind the last; raises KafkaException."""
+        low, high = self.consumer.get_watermark_offsets(TopicPartition(self.topic, self.number), timeout=wait_s)
+        return self._chosen(start, since_ms, low, high, wait_s) if resume is None else resume, low, high
+
     def _chosen(self, start: Start, since_ms: int | None, low: int, high: int, wait_s: float) -> int:
         if start == "earliest":
             return low
         if start == "committed":
             asked = TopicPartition(self.topic, self.number)
-            committed = self.consumer.committed([asked], timeout=wait_s)[0].offset
+            committed = _offset(self.consumer.committed([asked], timeout=wait_s)[0])
             return committed if committed >= 0 else low
         if since_ms is None:
             return high
         asked = TopicPartition(self.topic, self.number, since_ms)
-        since = self.consumer.offsets_for_times([asked], timeout=wait_s)[0].offset
+        since = _offset(self.consumer.offsets_for_times([asked], timeout=wait_s)[0])
         return since if since >= 0 else high
 
     def fail(self, error: KafkaError, reached: int | None) -> NoReturn:
@@ -94,3 +116,10 @@ class Offsets:
             fix="restore them or accept the loss: start a new run with a new recovery folder (start = earliest); "
             "and raise retention.ms of the topic above the longest time the flow may stand still",
         )
+
+
+def _offset(told: TopicPartition) -> int:
+    """The offset of an answer, which may hold an error of its own instead: no offset would then be taken for none."""
+    if told.error is not None:
+        raise KafkaException(told.error)
+    return int(told.offset)

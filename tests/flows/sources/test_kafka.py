@@ -7,8 +7,10 @@ import time
 from dataclasses import replace
 
 import pytest
+import structlog
 from bytewax.inputs import StatefulSourcePartition
 from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka.admin import NewPartitions
 
 from flows.progress import Watched
 from flows.sources.kafka import KafkaPartition, KafkaSource, KafkaSourceOptions, arrivals_us
@@ -142,6 +144,26 @@ def test_a_partition_that_was_added_is_read_from_its_beginning(kafka: Kafka) -> 
     later = replace(given, since_ms=began_ms - 3_600_000)
     assert messages(drain(part(kafka, later, number="1"))) == [b"early"]
     assert messages(drain(part(kafka, replace(given, since_ms=began_ms + 3_600_000), number="1"))) == []
+
+
+def test_partitions_that_are_added_while_it_reads_are_told_once(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not read before the next start, which the log says."""
+    monkeypatch.setattr("flows.sources.kafka._COUNT_S", 0.0)
+    topic = kafka.topic(partitions=2)
+    reading = [part(kafka, options(topic), number=str(number)) for number in range(2)]
+    for added in kafka.admin.create_partitions([NewPartitions(topic, 3)]).values():
+        added.result()
+
+    def told() -> list[object]:
+        with structlog.testing.capture_logs() as logs:
+            for one in reading:
+                one.next_batch()
+        return [log["added"] for log in logs if log["event"] == "kafka.partitions_added"]
+
+    first: list[object] = []
+    until(lambda: bool(first.extend(told()) or first))
+    assert first == [1]
+    assert told() == []
 
 
 def test_group_mirrors_durable_snapshots(kafka: Kafka) -> None:

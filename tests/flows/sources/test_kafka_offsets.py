@@ -54,6 +54,44 @@ def test_a_start_that_the_brokers_do_not_allow_or_answer(consumer: Silent, start
     assert fix in raised.value.fix
 
 
+class Busy(Silent):
+    """A consumer whose brokers elect a leader: each question is answered once it was asked before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: set[str] = set()
+
+    def get_watermark_offsets(self, partition: TopicPartition, *, timeout: float) -> tuple[int, int]:
+        if "bounds" not in self._asked:
+            self._asked.add("bounds")
+            raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+        return super().get_watermark_offsets(partition, timeout=timeout)
+
+    def committed(self, partitions: list[TopicPartition], *, timeout: float) -> list[TopicPartition]:
+        del timeout
+        (place,) = partitions
+        place.offset = 5
+        if "group" not in self._asked:
+            self._asked.add("group")
+            return [Failed(KafkaError(KafkaError.NOT_COORDINATOR))]
+        return [place]
+
+
+class Failed:
+    """An answer for one partition that is an error."""
+
+    def __init__(self, error: KafkaError) -> None:
+        self.error = error
+        self.offset = -1001
+
+
+def test_a_start_waits_until_brokers_have_a_leader() -> None:
+    """A topic that was just made, or a broker that goes, is not the end of a start; errors in answers are none."""
+    assert offsets(Busy()).begin(None, "committed", None, 1.0) == (5, (3, 9))
+    with pytest.raises(SourceError, match="Not leader for partition"):
+        offsets(Silent(bounds=KafkaError.NOT_LEADER_FOR_PARTITION)).begin(None, "earliest", None, 0.1)
+
+
 def test_that_an_offset_has_expired_is_told_though_not_how_many() -> None:
     """The broker goes away just when it said so: messages are lost all the same, and that is the news."""
     gone = KafkaError(KafkaError._AUTO_OFFSET_RESET)
