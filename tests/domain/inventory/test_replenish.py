@@ -110,6 +110,7 @@ def test_without_history_nothing_is_recommended():
         {"lead_time_sd": float("inf")},
         {"lead_time_mean": None},
         {"demand_mean": 1e12, "lead_time_mean": 10.0},
+        {"demand_mean": 1.0, "lead_time_sd": 1e12},
         {"policy": "monthly"},
         {"service": "best"},
         {"position": None},
