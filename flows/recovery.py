@@ -25,6 +25,7 @@ from typing import TypeVar
 import msgspec
 from bytewax.recovery import RecoveryConfig, init_db_dir
 
+from flows.store_errors import full, writing
 from schemas.errors import RecoveryError
 
 _RUN_FILE = "run.json"
@@ -127,33 +128,13 @@ def _readable(store: Path, ask: Callable[[Path], _T]) -> _T:
     try:
         return ask(store)
     except sqlite3.Error as error:
+        if "disk is full" in str(error):
+            raise full(store.parent) from error
         raise RecoveryError(
             f"the state in {store} cannot be read and written: {error}",
             fix="give the user of the flow its rights on it back; or, where damaged, restore the recovery folder from "
             "a backup, or start a new run with new folders for state and lake",
         ) from error
-
-
-def store_error(error: BaseException, folder: Path) -> RecoveryError | None:
-    """What an error of the engine says of its store, in `folder`; None where it is of something else.
-
-    >>> print(store_error(RuntimeError('panicked: SqliteFailure(.., Some("database or disk is full"))'), Path("state")))
-    the disk of the recovery folder state is full; what was committed is intact
-      fix: free space and start again: the run goes on after its last commit
-    """
-    said = str(error)
-    if "SqliteFailure" not in said:
-        return None
-    if "disk is full" in said:
-        return RecoveryError(
-            f"the disk of the recovery folder {folder} is full; what was committed is intact",
-            fix="free space and start again: the run goes on after its last commit",
-        )
-    return RecoveryError(
-        f"the state in {folder} cannot be written: {said}",
-        fix="see that the folder is there, with the rights of the user of the flow, and that its disk is well; then"
-        " start again: the run goes on after its last commit",
-    )
 
 
 def _sweep(parts: Path, store: Path) -> None:
@@ -220,14 +201,31 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _new_run(folder: Path, flow: str, now_us: int) -> Run:
     run = Run(run_id=uuid.uuid4().hex, flow=flow, started_us=now_us)
-    (folder / _RUN_FILE).write_bytes(msgspec.json.encode(run))
+    _write(folder, run)
     # Made aside and moved into place last: a store that is there is complete, and its run file too.
     draft = folder / f"{_STORE}.new"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
-    init_db_dir(draft, _PARTITIONS)
-    draft.rename(folder / _STORE)
+    with writing(folder):
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        init_db_dir(draft, _PARTITIONS)
+        draft.rename(folder / _STORE)
     return run
+
+
+def _write(folder: Path, run: Run) -> None:
+    """Put the run file in place, whole and on the disk: after a power cut a store without it is of no use."""
+    draft = folder / f"{_RUN_FILE}.new"
+    with writing(folder):
+        with draft.open("wb") as file:
+            file.write(msgspec.json.encode(run))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.rename(folder / _RUN_FILE)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def bind(folder: Path, run: Run, bound: Mapping[str, str], reads: Mapping[str, str] = _NOTHING) -> Run:
@@ -237,9 +235,7 @@ def bind(folder: Path, run: Run, bound: Mapping[str, str], reads: Mapping[str, s
     if bound.items() <= run.bound.items() and reads.items() <= run.reads.items():
         return run
     run = msgspec.structs.replace(run, bound={**run.bound, **bound}, reads={**run.reads, **reads})
-    draft = folder / f"{_RUN_FILE}.new"
-    draft.write_bytes(msgspec.json.encode(run))
-    draft.rename(folder / _RUN_FILE)
+    _write(folder, run)
     return run
 
 

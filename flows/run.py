@@ -15,6 +15,7 @@ from flows.bound import bound_settings, read_places
 from flows.build import FLOW, build
 from flows.progress import Told
 from flows.settings import Settings
+from flows.store_errors import store_error
 from schemas.errors import SettingsError, TaktError
 
 _OBJECTS = 50_000  # new ones before garbage is looked for; by default 700
@@ -62,7 +63,7 @@ def execute(flow: Dataflow, settings: Settings, store: RecoveryConfig) -> None:
         # main thread, where it meets every error and Ctrl-C with the report of a Rust panic on stderr.
         cluster_main(flow, [], 0, worker_count_per_proc=settings.workers, epoch_interval=every, recovery_config=store)
     except Exception as error:
-        cause = _takt_error(error) or recovery.store_error(error, settings.recovery.folder)
+        cause = _takt_error(error) or store_error(error, settings.recovery.folder)
         if cause is None:
             raise
         raise cause from error

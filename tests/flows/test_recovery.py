@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import sqlite3
+import subprocess
 from contextlib import closing
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -325,3 +326,24 @@ def test_start_that_died_while_making_the_store_leaves_a_new_run(tmp_path):
     (folder / "bytewax").rename(folder / "bytewax.new")
     with opened(folder, flow="throughput", now_us=8) as (run, _, _):
         assert run.started_us == 8
+
+
+@pytest.mark.parametrize("room", [0, 40_000, 80_000])
+def test_a_full_disk_is_told_at_every_step_of_a_first_start(tmp_path, room):
+    """Whoever writes, the run file or the engine, says so with the fix; with room the flow starts."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", tmp_path]
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("mounting a small file system needs root, and must be permitted")
+
+    def start() -> None:
+        with opened(tmp_path / "state", flow="throughput", now_us=0):
+            pass
+
+    try:
+        (tmp_path / "filler").write_bytes(bytes((1 << 20) - room))
+        with pytest.raises(RecoveryError, match=r"disk of the recovery folder .* is full"):
+            start()
+        (tmp_path / "filler").unlink()
+        start()
+    finally:
+        subprocess.run(["umount", "-l", tmp_path], check=True)
