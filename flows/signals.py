@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from domain.streaming.frames import frame_of
 from domain.streaming.partition import OFFSET
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import TIME, WINDOW_START
@@ -20,6 +21,8 @@ _NAMED = 20
 
 def signal_frame(rows: list[dict[str, object]]) -> pl.DataFrame:
     """Rows of the output `signal`, their event time in microseconds."""
+    if not rows:
+        return frame_of((), SIGNAL.schema)
     time = SIGNAL.schema["event_time"]
     frame = pl.DataFrame(rows, schema={**SIGNAL.schema, "event_time": pl.Int64})
     return frame.with_columns(pl.col("event_time").cast(time))

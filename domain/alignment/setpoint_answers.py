@@ -71,6 +71,8 @@ def judged(status: Status | None, decision: str) -> tuple[Status | None, str | N
 
 def in_order(acknowledgements: pl.DataFrame) -> Iterator[Answer]:
     """Answers in order of time; of the same time, in that of DECISIONS."""
+    if not acknowledgements.height:
+        return
     answers = [Answer(*row) for row in acknowledgements.select(ACKNOWLEDGEMENT_SCHEMA.keys()).iter_rows()]
     rank: dict[str, int] = {decision: at for at, decision in enumerate(DECISIONS)}
     yield from sorted(answers, key=lambda a: (a.time_us, rank.get(a.decision, len(rank)), a.event_id))

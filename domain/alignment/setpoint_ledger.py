@@ -13,6 +13,7 @@ from domain.alignment.setpoint import EXCEPTION_TYPE, Asked, Evidence, Series, S
 from domain.alignment.setpoint_answers import Answer, judged
 from domain.alignment.setpoint_config import SetpointConfig
 from domain.alignment.setpoint_tables import EXCEPTION_SCHEMA, HOLD_CAUSES, SETPOINT_SCHEMA
+from domain.streaming.frames import frame_of
 from schemas.ids import event_id
 
 Zone = tuple[str, str]
@@ -52,11 +53,11 @@ class Output:
 
     def frame(self) -> pl.DataFrame:
         """The rows of SETPOINT_SCHEMA."""
-        return pl.DataFrame(self.setpoints, schema=SETPOINT_SCHEMA, orient="row")
+        return frame_of(self.setpoints, SETPOINT_SCHEMA)
 
     def told_exceptions(self) -> pl.DataFrame:
         """The rows of EXCEPTION_SCHEMA."""
-        return pl.DataFrame(self.exceptions, schema=EXCEPTION_SCHEMA, orient="row")
+        return frame_of(self.exceptions, EXCEPTION_SCHEMA)
 
 
 class Ledger:

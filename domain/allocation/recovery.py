@@ -30,6 +30,7 @@ from domain.allocation.recovery_tables import (
     UNDONE,
 )
 from domain.allocation.tables import DONE_SCHEMA
+from domain.streaming.frames import frame_of
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
@@ -89,7 +90,7 @@ class Recovery:
     def watched(self) -> pl.DataFrame:
         """Tasks (site, task) whose outcomes `advance` wants to know, sorted."""
         taken = {(episode.site, name) for episode in self._failures for name in episode.tasks}
-        return pl.DataFrame(sorted(taken.union(self._pending, self._given_back)), schema=DONE_SCHEMA, orient="row")
+        return frame_of(sorted(taken.union(self._pending, self._given_back)), DONE_SCHEMA)
 
     def out(self) -> pl.DataFrame:
         """Robots that failed, and those not yet well for long enough, which should get no work: OUT_SCHEMA."""
@@ -113,9 +114,9 @@ class Recovery:
         alive = tasks.keys() | {key for key, (state, _) in ended.items() if state == "failed"}
         for episode in self._failures:
             episode.tasks = {name for name in episode.tasks if (episode.site, name) in alive}
-        return pl.DataFrame(self._rows, schema=REALLOCATION_SCHEMA, orient="row").sort(
-            "site", "task", pl.col("status").replace_strict(_ORDER, return_dtype=pl.Int8), "id"
-        )
+        told = frame_of(self._rows, REALLOCATION_SCHEMA)
+        rank = pl.col("status").replace_strict(_ORDER, return_dtype=pl.Int8)
+        return told.sort("site", "task", rank, "id") if told.height else told
 
     def _concerned(self, open_tasks: pl.DataFrame) -> dict[Key, _Task]:
         """Open tasks that are watched, and those of robots that failed."""

@@ -41,7 +41,7 @@ from domain.allocation.task_tables import (
     STEP_SCHEMA,
     ZONE,
 )
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import frame_of, from_bytes, to_bytes
 from domain.streaming.versions import demand_version
 
 _DAY_US: Final = 86_400_000_000
@@ -187,7 +187,6 @@ class TaskBook:
 
     def _hold(self, step: Step, details: Details | None) -> None:
         self._held.add(HeldStep(step, details, self._rows.row(step[3])))
-        self._due = min(self._due, self._held.due_us)
 
     def _look_again(self, task: OpenTask) -> None:
         """After a step, others that were held may be possible, one after the other."""
@@ -247,7 +246,7 @@ class TaskBook:
                 found.append((*key, STEPS[end.state], end.robot, end.at_us))
             elif task is not None and STEPS[task.state] == "failed":
                 found.append((*key, "failed", None, task.since_us))
-        return pl.DataFrame(found, schema=OUTCOME_SCHEMA, orient="row")
+        return frame_of(found, OUTCOME_SCHEMA)
 
     def backlog(self) -> pl.DataFrame:
         """Tasks and work by zone: BACKLOG_SCHEMA."""

@@ -11,6 +11,7 @@ it takes to know where in the season it is, and no more than `rest_after` or a s
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -40,6 +41,11 @@ class Closed(NamedTuple):
 
     estimates: pl.DataFrame
     drifts: pl.DataFrame
+
+
+@cache
+def _nothing() -> Closed:
+    return Closed(pl.DataFrame(schema=ESTIMATES), pl.DataFrame(schema=DRIFTS))
 
 
 class DemandBook:
@@ -79,7 +85,7 @@ class DemandBook:
         """Close all buckets that end by then; no rows before that time may follow, but those booked late."""
         until = int(self._calendar.floor(np.array([until_us]))[0])
         taken = self._rows.take(until)
-        parts = [Closed(pl.DataFrame(schema=ESTIMATES), pl.DataFrame(schema=DRIFTS))]
+        parts = [_nothing()]
         starts = sorted(taken)
         while True:
             start = self._frontier if self._shelf.awake else next(iter(starts), until)
@@ -89,7 +95,7 @@ class DemandBook:
             parts.append(self._close(start, taken.get(start)))
         self._frontier = max(self._frontier, until)
         self._plans.forget(self._frontier)
-        return Closed(*(pl.concat(frames) for frames in zip(*parts, strict=True)))
+        return Closed(*(pl.concat(frames) for frames in zip(*parts, strict=True))) if len(parts) > 1 else _nothing()
 
     def _close(self, start: int, rows: pl.DataFrame | None) -> Closed:
         horizon = self._model.horizon

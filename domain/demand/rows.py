@@ -59,6 +59,8 @@ class OpenRows:
     def take(self, until_us: int) -> dict[int, pl.DataFrame]:
         """Sums (`SUMS`) of buckets that start before `until_us`, by start; they are forgotten here."""
         due = self._sums[_BUCKET] < until_us
+        if not due.any():
+            return {}
         taken, self._sums = _summed(self._sums.filter(due)), self._sums.filter(~due)
         self._compact = self._sums.height
         return {int(start): part.select(SUMS) for (start,), part in taken.group_by(_BUCKET)}

@@ -41,6 +41,8 @@ class Adjustments:
 
     def add(self, postings: pl.DataFrame) -> None:
         """Take in what the ledger posted (POSTING_SCHEMA); other reasons are passed over."""
+        if not (postings["reason"] == ADJUST).any():
+            return
         rows = postings.filter(pl.col("reason") == ADJUST).select(*KEY, "valid_us", "time_us", "on_hand")
         for site, sku, location, valid_us, time_us, quantity in rows.iter_rows():
             self._by_key.setdefault((site, sku, location), []).append(Booked(valid_us, time_us, quantity))

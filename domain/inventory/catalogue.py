@@ -19,6 +19,8 @@ class Catalogue:
 
     def add(self, items: pl.DataFrame) -> None:
         """Take in rows of ITEM_SCHEMA, later than those before."""
+        if not items.height:
+            return
         rows = items.select("time_us", "sku", *_FIELDS).sort(pl.all(), nulls_last=True)
         coming = [(time_us, sku, Item(*fields)) for time_us, sku, *fields in rows.iter_rows()]
         self._coming = coming[::-1] + self._coming

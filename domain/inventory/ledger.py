@@ -31,10 +31,16 @@ from domain.inventory.questions import activity, as_of, known
 from domain.inventory.reasons import BALANCES
 from domain.inventory.report import balances_of, findings_of, position, postings_of
 from domain.inventory.running import running
-from domain.inventory.tables import BALANCE_SCHEMA, FINDING_SCHEMA, MOVE_SCHEMA, POSTING_SCHEMA, REFUSED_SCHEMA
+from domain.inventory.tables import (
+    BALANCE_SCHEMA,
+    FINDING_SCHEMA,
+    MOVE_SCHEMA,
+    POSTING_SCHEMA,
+    REFUSED_SCHEMA,
+)
 from domain.inventory.units import BASE
 from domain.inventory.wellformed import judge
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import frame_of, from_bytes, to_bytes
 from domain.streaming.versions import demand_version
 from domain.streaming.watermark import BEGINNING
 
@@ -147,6 +153,8 @@ class Ledger:
 
     def base_units(self, skus: pl.Series) -> pl.Series:
         """Base unit that each SKU is held to; null for one that never moved."""
+        if not len(skus):
+            return pl.Series("dimension", dtype=pl.String)
         held = self._keys.frame.select("sku", "dimension").unique("sku", keep="any")
         number = skus.to_frame("sku").join(held, on="sku", how="left", maintain_order="left")["dimension"]
         return number.replace_strict(dict(enumerate(BASE.values())), return_dtype=pl.String)
@@ -195,10 +203,10 @@ class Ledger:
 
 def _empty() -> dict[str, pl.DataFrame]:
     return {
-        "postings": pl.DataFrame(schema=POSTING_SCHEMA),
-        "balances": pl.DataFrame(schema=BALANCE_SCHEMA),
-        "findings": pl.DataFrame(schema=FINDING_SCHEMA),
-        "refused": pl.DataFrame(schema=REFUSED_SCHEMA),
+        "postings": frame_of((), POSTING_SCHEMA),
+        "balances": frame_of((), BALANCE_SCHEMA),
+        "findings": frame_of((), FINDING_SCHEMA),
+        "refused": frame_of((), REFUSED_SCHEMA),
     }
 
 

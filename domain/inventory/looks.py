@@ -12,7 +12,7 @@ from domain.inventory.classify import Look, Nearby, Stage
 from domain.inventory.codes import UNKNOWN_LOCATION
 from domain.inventory.counts import COUNT_SCHEMA, REFUSED_COUNT_SCHEMA, StockBook
 from domain.inventory.tables import KEY
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import frame_of, from_bytes, to_bytes
 
 TOO_OLD: Final = "reconcile.too_old"
 FUTURE: Final = "reconcile.future"
@@ -61,6 +61,8 @@ class Looks:
         self, counts: pl.DataFrame, until_us: int, book: StockBook, adjustments: Adjustments
     ) -> tuple[list[Due], pl.DataFrame]:
         """Take in counts (COUNT_SCHEMA); looks due up to `until_us`, in their order, and counts that are refused."""
+        if not (counts.height or (self._waiting["final_us"] <= until_us).any()):
+            return [], frame_of((), REFUSED_COUNT_SCHEMA)
         window, grace = self._timing.window_us, self._timing.grace_us
         first_us = (pl.col("time_us") // window + 1) * window
         final_us = first_us + -(-grace // window) * window

@@ -32,6 +32,7 @@ from domain.inventory.proposal_tables import (
 )
 from domain.inventory.settlement import MEMORY_US, Proposal, Settlement, Status
 from domain.inventory.tables import Schema
+from domain.streaming.frames import frame_of
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
@@ -99,6 +100,11 @@ class Orders:
         """Whether each id is of an order or a transfer, or of the reversal of one."""
         return proposals.is_in(self._settlement.ids)
 
+    @property
+    def waits(self) -> bool:
+        """Whether papers can come for anything."""
+        return bool(self._open or self._awaited)
+
     def wait(self, until_us: int) -> pl.DataFrame:
         """Time passes; what comes of that, in ORDER_SCHEMA."""
         return _table([*self._pass(until_us)])
@@ -140,10 +146,12 @@ class Orders:
             if code:
                 refused.append((*decision, code))
         told += self._pass(until_us)
-        return _table(told), pl.DataFrame(refused, schema=REFUSED_DECISION_SCHEMA, orient="row")
+        return _table(told), frame_of(refused, REFUSED_DECISION_SCHEMA)
 
     def _waited_for(self, papers: pl.DataFrame) -> pl.DataFrame:
         """Papers of kinds and places that have proposals that are open, or that are decided upon in the same call."""
+        if not (papers.height and self.waits):
+            return papers.clear()
         places = pl.DataFrame([*self._open, *self._awaited], schema=_PLACE, orient="row")
         return papers.join(places.unique(), on=places.columns, how="semi", nulls_equal=True)
 
@@ -216,7 +224,7 @@ class Orders:
     def held(self) -> pl.DataFrame:
         """HELD_SCHEMA."""
         rows = [(*key, until) for key, until in self._rejected.items()]
-        return pl.DataFrame(rows, schema=HELD_SCHEMA, orient="row")
+        return frame_of(rows, HELD_SCHEMA)
 
     def snapshot(self) -> bytes:
         """State as MessagePack of primitives."""
@@ -246,7 +254,7 @@ class Orders:
 def papers_of(postings: pl.DataFrame | None) -> pl.DataFrame:
     """PAPER_SCHEMA of what the ledger posted (POSTING_SCHEMA): orders from outside, and transfers between sites."""
     if postings is None:
-        return pl.DataFrame(schema=PAPER_SCHEMA)
+        return frame_of((), PAPER_SCHEMA)
     orders = postings.filter(pl.col("reason") == "order", pl.col("on_order") > 0)
     ordered = orders.select(
         "site", "sku", "time_us", kind=pl.lit("order"), from_site=pl.lit(None, pl.String), quantity="on_order"
@@ -264,6 +272,8 @@ def _in_order(
     decisions: pl.DataFrame, papers: pl.DataFrame
 ) -> Iterator[tuple[int, tuple[Any, ...] | None, tuple[Any, ...]]]:
     """Time, decision or none, and else the paper."""
+    if not decisions.height + papers.height:
+        return
     # Papers of one time in any order come to the same.
     came = [(row[-1], 0, "", None, row[:-1]) for row in papers.select(PAPER_SCHEMA.keys()).iter_rows()]
     asked = [(row[-1], 1, row[0], row, ()) for row in decisions.select(DECISION_SCHEMA.keys()).iter_rows()]
@@ -272,4 +282,4 @@ def _in_order(
 
 
 def _table(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=ORDER_SCHEMA, orient="row")
+    return frame_of(rows, ORDER_SCHEMA)

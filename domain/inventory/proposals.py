@@ -28,6 +28,7 @@ from domain.inventory.proposal_tables import (
     Said,
 )
 from domain.inventory.settlement import DAY_US, MEMORY_US, Proposal, Settlement, Status
+from domain.streaming.frames import frame_of
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
@@ -108,9 +109,9 @@ class Proposals:
                 self._propose(event, output)
         self._pass(until_us, output)
         return Decided(
-            adjustments=pl.DataFrame(output.adjustments, schema=ADJUSTMENT_SCHEMA, orient="row"),
-            moves=pl.DataFrame(output.moves, schema=ADJUST_MOVE_SCHEMA, orient="row"),
-            refused=pl.DataFrame(output.refused, schema=REFUSED_DECISION_SCHEMA, orient="row"),
+            adjustments=frame_of(output.adjustments, ADJUSTMENT_SCHEMA),
+            moves=frame_of(output.moves, ADJUST_MOVE_SCHEMA),
+            refused=frame_of(output.refused, REFUSED_DECISION_SCHEMA),
         )
 
     def _propose(self, row: tuple[Any, ...], output: _Output) -> None:
@@ -174,6 +175,8 @@ class Proposals:
 
 def _in_order(proposed: pl.DataFrame, decisions: pl.DataFrame) -> Iterator[tuple[Any, ...] | _Decision]:
     """Proposals before decisions of the same time."""
+    if not proposed.height + decisions.height:
+        return
     rows = [(row[-1], 0, row[:-1], row) for row in proposed.select(PROPOSED_SCHEMA.keys()).iter_rows()]
     asked = [_Decision(*row) for row in decisions.select(DECISION_SCHEMA.keys()).iter_rows()]
     events = rows + [(d.time_us, 1, (d.event_id,), d) for d in asked]

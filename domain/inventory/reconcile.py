@@ -32,6 +32,7 @@ from domain.inventory.mis_key import SlipRates
 from domain.inventory.steadiness import Steadiness
 from domain.inventory.tolerance import Noise, Tolerance
 from domain.inventory.units import MILLI
+from domain.streaming.frames import frame_of
 from domain.streaming.versions import demand_version
 from schemas.ids import event_id
 
@@ -101,9 +102,9 @@ class Reconciler:
         self._catalogue.advance(until_us)
         self._adjustments.forget(until_us - self._config.timing.memory_us, self._watch.last)
         return Reconciled(
-            looks=pl.DataFrame(output.looks, schema=RECONCILIATION_SCHEMA, orient="row"),
-            leaks=pl.DataFrame(output.leaks, schema=LEAK_SCHEMA, orient="row"),
-            proposed=pl.DataFrame(output.proposed, schema=PROPOSED_SCHEMA, orient="row"),
+            looks=frame_of(output.looks, RECONCILIATION_SCHEMA),
+            leaks=frame_of(output.leaks, LEAK_SCHEMA),
+            proposed=frame_of(output.proposed, PROPOSED_SCHEMA),
             refused=refused,
         )
 

@@ -26,6 +26,7 @@ from domain.inventory.proposal_tables import DECISION_SCHEMA
 from domain.inventory.proposals import Proposals
 from domain.inventory.reconcile import ReconcileConfig, Reconciler
 from domain.inventory.tables import KEY, MOVE_SCHEMA, POSTING_SCHEMA, Schema
+from domain.streaming.frames import frame_of
 from domain.streaming.parts import Part
 from domain.streaming.watermark import BEGINNING
 from domain.streaming.windows import WINDOW_START
@@ -74,7 +75,7 @@ class Arrivals:
         """Rows of windows that start in [start, end)."""
         within = pl.col(WINDOW_START).is_between(start, end, closed="left")
         frames = (self.moves, self.counts, self.statements, self.items, self.decisions)
-        return Arrivals(*(frame.filter(within) for frame in frames))
+        return Arrivals(*(frame.filter(within) if frame.height else frame for frame in frames))
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ class Stockroom:
     def _decided(self, rows: Arrivals, start: int, findings: Findings) -> list[pl.DataFrame]:
         """Moves that follow from the decisions of the window at `start`."""
         decisions = rows.decisions.select(DECISION_SCHEMA.keys())
-        decided = self._proposals.advance(pl.DataFrame(schema=PROPOSED_SCHEMA), decisions, start)
+        decided = self._proposals.advance(frame_of((), PROPOSED_SCHEMA), decisions, start)
         findings.adjustments.append(decided.adjustments)
         findings.refused_decisions.append(decided.refused)
         if decided.moves.height == 0:
@@ -168,7 +169,7 @@ class Stockroom:
         findings.looks.append(done.looks)
         findings.leaks.append(done.leaks)
         findings.refused_counts.append(done.refused)
-        decided = self._proposals.advance(done.proposed, pl.DataFrame(schema=DECISION_SCHEMA), until)
+        decided = self._proposals.advance(done.proposed, frame_of((), DECISION_SCHEMA), until)
         findings.adjustments.append(decided.adjustments)
 
     def _stated(

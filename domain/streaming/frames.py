@@ -1,12 +1,25 @@
-"""Frames as bytes, as stored state is versioned primitives and Arrow IPC, never pickled classes; times as numbers."""
+"""Frames of rows, and as bytes: stored state is versioned primitives and Arrow IPC, never classes; times as numbers."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+
+def frame_of(rows: Sequence[tuple[Any, ...]], schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+    """A frame of rows; of no rows one that is there: most calls have none of most kinds, and to make it takes long."""
+    return pl.DataFrame(rows, schema=schema, orient="row") if rows else _empty(tuple(schema.items()))
+
+
+@cache
+def _empty(columns: tuple[tuple[str, pl.DataType | type[pl.DataType]], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(columns))
 
 
 def to_bytes(frame: pl.DataFrame) -> bytes:

@@ -11,6 +11,7 @@ import polars as pl
 
 from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA
 from domain.allocation.task_tables import STEP_SCHEMA
+from domain.streaming.frames import frame_of
 from domain.streaming.partition import IDENTITY, OFFSET, PARTITION, RAW, VALID
 from domain.streaming.windows import TIME
 from domain.throughput.presence import PRESENCE_SCHEMA
@@ -81,7 +82,7 @@ def _rows(
     frames: list[pl.DataFrame] | None, schema: Columns, made: Callable[[pl.DataFrame], pl.DataFrame]
 ) -> pl.DataFrame:
     some = [frame for frame in frames or [] if frame.height]
-    return made(pl.concat(some, how="diagonal")).select(schema.keys()) if some else pl.DataFrame(schema=schema)
+    return made(pl.concat(some, how="diagonal")).select(schema.keys()) if some else frame_of((), schema)
 
 
 def _as_it_is(rows: pl.DataFrame) -> pl.DataFrame:

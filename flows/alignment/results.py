@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from domain.streaming.frames import frame_of
 from flows.estimators import Rows
 from flows.stock.tables import table
 from schemas.ids import event_id
@@ -32,7 +33,7 @@ _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
 def told(output: Output, frame: pl.DataFrame) -> Rows:
     """Rows of an output of a frame of the core, which may be empty."""
     if frame.height == 0:
-        return output.name, pl.DataFrame(schema=output.schema)
+        return output.name, frame_of((), output.schema)
     return output.name, table(output, _MADE.get(output.name, _as_it_is)(frame), _RENAMED.get(output.name, {}))
 
 

@@ -19,6 +19,7 @@ from domain.alignment.setpoint import Evidence
 from domain.alignment.setpoint_config import SetpointConfig
 from domain.alignment.setpoint_tables import ACKNOWLEDGEMENT_SCHEMA, EXCEPTION_SCHEMA
 from domain.alignment.setpoints import Answered, Setpoints
+from domain.streaming.frames import frame_of
 from flows.alignment.effects import Effects
 from flows.alignment.repeated import Repeated
 from flows.alignment.sections import Alignment
@@ -81,7 +82,7 @@ class Steering:
         """Time comes to `until_us`; `answers` in ACKNOWLEDGEMENT_SCHEMA, of times before."""
         due = [row for row in self._assumed if row[-1] < until_us]
         self._assumed = [row for row in self._assumed if row[-1] >= until_us]
-        frames = [pl.DataFrame(due, schema=ACKNOWLEDGEMENT_SCHEMA, orient="row")]
+        frames = [frame_of(due, ACKNOWLEDGEMENT_SCHEMA)]
         if answers is not None:
             frames.append(answers.select(ACKNOWLEDGEMENT_SCHEMA.keys()))
         answered = self._setpoints.advance(pl.concat(frames), until_us)
@@ -106,7 +107,7 @@ class Steering:
         key = state.site, state.zone
         in_force = self._setpoints.in_force(*key, at)
         if state.cause is not None or not self._effects.seen(key, at, in_force, state.last_there):
-            return pl.DataFrame(schema=EXCEPTION_SCHEMA)
+            return frame_of((), EXCEPTION_SCHEMA)
         return self._setpoints.without_effect(*key, at, self._effects.told(key, at, state.last_there))
 
     def _decide(self, at: int, state: ZoneState) -> pl.DataFrame:

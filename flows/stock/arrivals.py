@@ -13,6 +13,7 @@ from domain.inventory.counts import ITEM_SCHEMA, STATEMENT
 from domain.inventory.stockroom import STATED_SCHEMA, WINDOWED_DECISION_SCHEMA, Arrivals
 from domain.inventory.tables import MOVE_SCHEMA, Schema
 from domain.inventory.units import to_milli
+from domain.streaming.frames import frame_of
 from domain.streaming.partition import IDENTITY, VALID
 from domain.streaming.timeline import Release
 from domain.streaming.windows import TIME, WINDOW_START
@@ -59,7 +60,7 @@ def arrivals(rows: Mapping[str, pl.DataFrame]) -> Arrivals:
 
 
 def _frame(rows: pl.DataFrame | None, schema: Schema, made: Callable[[pl.DataFrame], pl.DataFrame]) -> pl.DataFrame:
-    return pl.DataFrame(schema=schema) if rows is None else made(rows).select(schema.keys())
+    return frame_of((), schema) if rows is None else made(rows).select(schema.keys())
 
 
 _PLACE: Final = (pl.col(TIME).to_physical().alias("time_us"), pl.col(WINDOW_START))

@@ -17,8 +17,9 @@ from domain.demand.plans import FORECASTS, PROMOTIONS
 from domain.demand.rows import ROWS
 from domain.inventory.base_units import BASES, cost_in_base, in_base
 from domain.inventory.codes import LIMIT
+from domain.inventory.tables import Schema
 from domain.inventory.units import UNITS, to_milli
-from domain.streaming.frames import from_bytes, to_bytes
+from domain.streaming.frames import frame_of, from_bytes, to_bytes
 from domain.streaming.partition import IDENTITY, OFFSET, PARTITION
 from domain.streaming.windows import TIME
 from flows.carried import ORIGIN, SOURCE
@@ -28,7 +29,7 @@ from flows.stock.streams import AMOUNTS, FORECAST, ITEM, PROMOTION, STREAMS
 DIMENSION: Final = "demand.dimension"
 """Code of a sale, or a forecast, in units of another dimension than its SKU has."""
 
-_REFUSED: Final = {SOURCE: pl.String, PARTITION: pl.String, OFFSET: pl.Int64, "code": pl.String}
+_REFUSED: Final[Schema] = {SOURCE: pl.String, PARTITION: pl.String, OFFSET: pl.Int64, "code": pl.String}
 _ITEMS: Final = {name: dtype for name, dtype in STREAMS[ITEM].items() if name != TIME} | dict.fromkeys(
     ("pack", "minimum_order", "time_us"), pl.Int64
 )
@@ -50,10 +51,11 @@ class DemandSide:
         known = pl.concat([self.items, _items(rows[ITEM])]) if ITEM in rows else self.items
         if PROMOTION in rows:
             self._book.promote(_promotions(rows[PROMOTION]))
-        refused = pl.DataFrame(schema=_REFUSED)
+        refused = frame_of((), _REFUSED)
         if amounts := [_alike(rows[kind], foreseen=kind == FORECAST) for kind in AMOUNTS if kind in rows]:
             refused = self._hear(pl.concat(amounts, how="diagonal").sort(TIME, IDENTITY), known)
-        self.items = known.unique("sku", keep="last", maintain_order=True)
+        if ITEM in rows:
+            self.items = known.unique("sku", keep="last", maintain_order=True)
         return refused
 
     def _hear(self, amounts: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

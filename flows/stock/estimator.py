@@ -107,10 +107,12 @@ class StockEstimator:
         told = self._closed(starts[0])
         unfit = self._demand.take(part)
         came = arrivals(part)
-        about_orders = self._orders.known(came.decisions["proposal"])
-        decisions = came.decisions.filter(about_orders)
-        findings = self._room.advance(replace(came, decisions=came.decisions.filter(~about_orders)), starts)
-        papers = papers_of(joined(findings.postings))
+        decisions = came.decisions
+        if decisions.height:
+            about_orders = self._orders.known(decisions["proposal"])
+            came, decisions = replace(came, decisions=decisions.filter(~about_orders)), decisions.filter(about_orders)
+        findings = self._room.advance(came, starts)
+        papers = papers_of(joined(findings.postings) if self._orders.waits else None)
         fates, refused = self._orders.advance(decisions, papers, until)
         findings.refused_decisions.append(refused)
         told += [*self._booked(findings, until), *found(findings, self._room.base_units), *ordered(fates)]

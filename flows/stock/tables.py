@@ -13,14 +13,15 @@ _THOUSANDTH = 1_000
 
 def table(output: Output, frame: pl.DataFrame, renamed: Mapping[str, str] = {}) -> pl.DataFrame:
     """Rows of an output of a frame with its columns; `renamed` tells which of them have another name there."""
-    frame = frame.rename(dict(renamed), strict=False)
-    return frame.select(_column(column.name, column.kind, frame.schema[column.name]) for column in output.columns)
+    frame = frame.rename(dict(renamed), strict=False) if renamed else frame
+    schema = frame.schema
+    return frame.select(_column(column.name, column.kind, schema[column.name]) for column in output.columns)
 
 
 def joined(frames: Iterable[pl.DataFrame]) -> pl.DataFrame | None:
     """All rows, or None where there are none."""
     some = [frame for frame in frames if frame.height]
-    return pl.concat(some) if some else None
+    return pl.concat(some) if len(some) > 1 else next(iter(some), None)
 
 
 def _column(name: str, kind: str, dtype: pl.DataType) -> pl.Expr:
