@@ -65,6 +65,8 @@ class Spool:
                 part.write_bytes(msgspec.msgpack.encode(msgspec.structs.replace(sample, lost=self.lost)))
                 part.rename(path)
             except OSError as error:
+                with suppress(OSError):
+                    part.unlink(missing_ok=True)  # on a full disk such halves would take what room there is
                 self.lost += 1
                 _log.warning("an audit sample is lost", file=str(path), error=str(error))
 

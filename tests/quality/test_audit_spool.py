@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from itertools import count
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def test_a_spool_that_cannot_be_written_does_not_stop_the_flow(tmp_path: Path) -
     folder.rmdir()
     spool.put(SAMPLE)
     assert spool.lost == 1
+
+
+def test_nothing_is_left_of_a_sample_that_a_full_disk_does_not_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it would take what room there is, for good."""
+
+    def write_half(path: Path, data: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    spool = spool_in(tmp_path)
+    spool.put(SAMPLE)
+    assert spool.lost == 1
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_a_sample_that_was_thrown_away_under_the_reader_is_no_error(tmp_path: Path) -> None:
