@@ -26,6 +26,7 @@ STOCK: Final = "stock"
 """The step in which demand and stock meet."""
 ALIGNMENT: Final = "alignment"
 """The step in which capacity and demand meet."""
+_BUCKET_S: Final = {"hour": 3_600, "day": 86_400, "week": 604_800}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def demand_fields(contract: Contract) -> None:
 
 
 def demand_streams(settings: Settings) -> None:
-    """Raise SettingsError where capacity should be aligned with demand and no source tells of what that needs."""
+    """Raise SettingsError where capacity should be aligned with demand and nothing tells of what that needs."""
     told = {source.contract.partition("@")[0] for source in settings.sources.values()}
     if settings.alignment is not None and ROBOT_STATE not in told:
         raise SettingsError(
@@ -197,3 +198,11 @@ def demand_streams(settings: Settings) -> None:
             f"alignment.work turns demand into work, but no source has a contract of demand: {', '.join(SALES)}",
             fix="add a source of one of them, or remove the rules",
         )
+    if settings.alignment is not None and settings.alignment.work:
+        ahead_s = settings.stock.horizon * _BUCKET_S[settings.stock.bucket]
+        if settings.alignment.demand_lag_s >= ahead_s:
+            raise SettingsError(
+                f"alignment.demand_lag_s is {settings.alignment.demand_lag_s:g} s, and a forecast reaches {ahead_s} s "
+                "ahead (stock.horizon buckets): by the time it counts it would be over",
+                fix="make alignment.demand_lag_s shorter or stock.horizon longer",
+            )

@@ -48,6 +48,10 @@ def test_what_the_section_says_is_wrong(tmp_path, section, words):
         ('[[alignment.limits]]\nsite = "a"\n[[alignment.limits]]\nsite = "a"', "2 limits are of site a and zone *"),
         ("[[alignment.limits]]\nleast = 3\nmost = 2", "least number of robots lies between 0 and the most"),
         ('[[alignment.work]]\nzone="z"\nunits=1\n[[alignment.work]]\nzone="y"\nunits=2', "are about the same"),
+        (
+            'demand_lag_s=7200\n[[alignment.work]]\nzone="z"\nunits=1\n[stock]\nbucket="hour"\nhorizon=2',
+            "would be over",
+        ),
         ('[[alignment.work]]\nsku="a"\ncategory="b"\nzone="z"\nunits=1', "names both a SKU and a category"),
     ],
 )
