@@ -8,7 +8,19 @@ import polars as pl
 import pytest
 
 from domain.allocation.task_book import TaskBook
-from tests.domain.allocation.task_book.lives import CONFIG, DAY, END, HOLD, HOUR, MINUTE, book_of, life, rows, state_of
+from tests.domain.allocation.task_book.lives import (
+    CONFIG,
+    DAY,
+    END,
+    HOLD,
+    HOUR,
+    MINUTE,
+    SECOND,
+    book_of,
+    life,
+    rows,
+    state_of,
+)
 
 BEGUN = "created queued assigned started"
 """Of which no step is missing, so that another `queued` or `assigned` leads backwards."""
@@ -27,7 +39,8 @@ def resumed(book, config=CONFIG) -> TaskBook:
 @pytest.mark.parametrize("restart", [False, True])
 def test_a_hold_that_is_over_stays_over(restart):
     """A step that would have made it possible comes too late, in the same call or the first one after a restart."""
-    early, late = life(f"{BEGUN} queued"), life("failed", at=HOLD + 2 * MINUTE)
+    early = life(f"{BEGUN} queued")
+    late = pl.concat([life("created", task="o", at=HOLD + SECOND), life("failed", at=HOLD + 5 * SECOND)])
     if restart:
         book, _ = book_of(early, until=MINUTE)
         book = resumed(book)
