@@ -14,7 +14,7 @@ from flows.bound import bound_settings, read_places
 from flows.build import FLOW, lake_location
 from flows.kafka import connection, inputs, topics
 from flows.kinds import contract_of, demand_fields, demand_streams, kind_of
-from flows.recovery import begun, demand_bound, demand_private
+from flows.recovery import begun, demand_bound, demand_private, holds
 from flows.settings import FileSource, Settings
 from flows.stock.streams import CONTROL
 from flows.versions import versions
@@ -24,6 +24,7 @@ from sinks.kafka.topics import existing_topics
 from sinks.lake.catalog import connect
 from sinks.lake.failures import NoLakeError
 from sinks.lake.locks import running_writers
+from sinks.lake.sink import PART as LAKE_PART
 from sinks.lake.tables import layout_in_force
 from sinks.lake.whole import demand_files, runs_of
 
@@ -141,13 +142,15 @@ def _demand_same_run(
     """Lake and stored state belong together, or a start would be refused; runs that opened the lake, and filled it."""
     location, folder = lake_location(settings), settings.recovery.folder
     run = begun(folder, FLOW)
-    if run is None and filled:
+    going_on = run is not None and holds(folder, LAKE_PART)
+    others = filled - {run.run_id if run else ""}
+    if others and not going_on:
         raise RecoveryError(
-            f"the lake {location} holds results of run {min(filled)}, and {folder} has no state of it: the same input "
+            f"the lake {location} holds results of run {min(others)}, and {folder} has no state of it: the same input "
             "would be counted twice",
             fix="set `recovery.folder` to that of the run, or start a new run with new folders for state and lake",
         )
-    if run is not None and run.run_id not in opened:
+    if run and going_on and run.run_id not in opened:
         raise RecoveryError(
             f"{folder} holds the state of run {run.run_id}, which the lake {location} knows nothing of",
             fix="set `lake.folder` to that of the run, or start a new run with new folders for state and lake",

@@ -246,6 +246,20 @@ def begun(folder: Path, flow: str) -> Run | None:
     return _known_run(folder, flow)
 
 
+def holds(folder: Path, key: str) -> bool:
+    """Whether state of a key is stored, so that a start goes on from it. The store must be there."""
+
+    def ask(store: Path) -> bool:
+        wanted = "SELECT 1 FROM snaps WHERE state_key = ? LIMIT 1"
+        found = False
+        for database in _databases(store):
+            with closing(sqlite3.connect(database)) as connection:
+                found |= connection.execute(wanted, (key,)).fetchone() is not None
+        return found
+
+    return _readable(folder / _STORE, ask)
+
+
 def demand_bound(folder: Path, flow: str, bound: Mapping[str, str], reads: Mapping[str, str]) -> None:
     """Raise the RecoveryError with which a start of the flow would end, where settings are others than the run's."""
     run = begun(folder, flow)

@@ -73,24 +73,31 @@ def filled(settings) -> Settings:
     return settings
 
 
-def begin(settings: Settings, run: str) -> None:
-    """Let the stored state be that of a run which was at work."""
+def begin(settings: Settings, run: str, *, wrote: bool = True) -> None:
+    """Let the stored state be that of a run which was at work, and wrote into a lake."""
     folder = settings.recovery.folder
     file = folder / "run.json"
     file.write_bytes(msgspec.json.encode(recovery.Run(run, FLOW, 0)))
     with closing(sqlite3.connect(folder / "bytewax" / "part-0.sqlite3")) as store, store:
         store.execute("INSERT OR IGNORE INTO exs (ex_num, worker_count, resume_epoch) VALUES (0, 1, 1)")
+        store.execute("DELETE FROM snaps")
+        if wrote:
+            store.execute("INSERT INTO snaps (step_id, state_key, snap_epoch) VALUES ('lake', 'lake-0', 1)")
 
 
 def test_lake_and_state_of_different_runs_are_told(filled):
-    """As a start would refuse them: state of another run, of none, or no lake."""
+    """As a start would refuse them: state of another run, of none, or no lake. One that wrote nothing starts on any."""
     assert "holds results of run run-1, and" in wrong(filled)["lake"]
     begin(filled, "run-1")
     assert not wrong(filled)
+    begin(filled, "run-2", wrote=False)
+    assert "holds results of run run-1, and" in wrong(filled)["lake"]
     begin(filled, "run-2")
     assert "holds the state of run run-2, which the lake" in wrong(filled)["lake"]
     filled.lake.folder.rename(filled.lake.folder.with_name("elsewhere"))
     assert "holds the state of run run-2, which the lake" in wrong(filled)["lake"]
+    begin(filled, "run-2", wrote=False)
+    assert not wrong(filled)
 
 
 def test_files_of_the_lake_that_are_not_as_they_were_written_are_told(filled):
