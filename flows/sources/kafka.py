@@ -32,7 +32,7 @@ _WAIT = timedelta(milliseconds=20)  # between polls that leave nothing behind; l
 _SHUT_WAIT = timedelta(milliseconds=200)
 _PROBE_S = 2.0
 _PROBE_TIMEOUT_S = 0.2
-_COUNT_S = 60.0
+_LOOK_S = 20.0
 
 _CONSUMER: dict[str, Any] = {
     "auto.offset.reset": "error",
@@ -117,9 +117,8 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._link = Link(connection, SourceError, self._place)
         config = {**self._link.config(), **_CONSUMER, "group.id": options.group, "on_commit": _on_commit}
         self._consumer = Consumer(config)
-        numbers = self._link.partitions(self._consumer, options.topic)
-        # One of them looks for all.
-        self._counted = len(numbers) if number == min(numbers) else None
+        self._partitions = len(self._link.partitions(self._consumer, options.topic))
+        self._missed = False
         self._offsets = Offsets(self._consumer, self._link, self._place, options.topic, number)
         self._next, self.kept = self._offsets.begin(resume, options.start, options.since_ms, connection.wait_s)
         self._end = self.kept[1]
@@ -128,7 +127,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._mirrored: int | None = None
         self._next_awake: datetime | None = None
         self._at_end = False
-        self._last_item = self._last_probe = self._last_count = time.monotonic()
+        self._last_item = self._last_probe = self._last_look = time.monotonic()
         self._heard_of = False
 
     def next_batch(self) -> list[RawBatch]:
@@ -150,7 +149,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         full = len(polled) == self._options.batch_rows
         self._next_awake = None if full else datetime.now(UTC) + _WAIT
         now = time.monotonic()
-        self._count_partitions(now)
+        self._look_at_topic(now)
         if messages:
             self._pass(_offset(messages[-1]) + 1)
             self._at_end = polled[-1] is not messages[-1]
@@ -234,26 +233,32 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
             self._link.heard()
         self._last_probe = time.monotonic()
 
-    def _count_partitions(self, now: float) -> None:
-        """Tell of partitions that were added: what comes to them is not read before the next start."""
-        if self._counted is None or self._options.stop_at_end or now - self._last_count < _COUNT_S:
+    def _look_at_topic(self, now: float) -> None:
+        """See that the topic is still there, of which librdkafka does not tell, and whether partitions were added."""
+        if now - self._last_look < _LOOK_S:
             return
-        self._last_count = now
+        self._last_look = now
         try:
-            topic = self._consumer.list_topics(self._options.topic, timeout=_PROBE_TIMEOUT_S)
+            topic = self._consumer.list_topics(self._options.topic, timeout=_PROBE_TIMEOUT_S).topics[
+                self._options.topic
+            ]
         except KafkaException as error:
             _log.debug("kafka.still_down", place=self._place, error=error.args[0].str())
             return
-        there = len(topic.topics[self._options.topic].partitions)
-        if there > self._counted:
+        missing = self._number not in topic.partitions
+        # Twice, as a broker that has only just come up may not know of all topics yet.
+        if missing and self._missed:
+            self._offsets.fail(topic.error or KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), self._next)
+        self._missed = missing
+        if self._number == 0 and len(topic.partitions) > self._partitions and not self._options.stop_at_end:
             _log.warning(
                 "kafka.partitions_added",
                 source=self._options.name,
                 topic=self._options.topic,
-                added=there - self._counted,
+                added=len(topic.partitions) - self._partitions,
                 fix="start the flow again: it reads them from their beginning",
             )
-            self._counted = there
+            self._partitions = len(topic.partitions)
 
     def _silent(self, now: float) -> bool:
         """Whether the partition, not the link to it, has been silent for another `silence_s`."""

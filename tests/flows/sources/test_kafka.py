@@ -148,7 +148,7 @@ def test_a_partition_that_was_added_is_read_from_its_beginning(kafka: Kafka) -> 
 
 def test_partitions_that_are_added_while_it_reads_are_told_once(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not read before the next start, which the log says."""
-    monkeypatch.setattr("flows.sources.kafka._COUNT_S", 0.0)
+    monkeypatch.setattr("flows.sources.kafka._LOOK_S", 0.0)
     topic = kafka.topic(partitions=2)
     reading = [part(kafka, options(topic), number=str(number)) for number in range(2)]
     for added in kafka.admin.create_partitions([NewPartitions(topic, 3)]).values():
@@ -164,6 +164,22 @@ def test_partitions_that_are_added_while_it_reads_are_told_once(kafka: Kafka, mo
     until(lambda: bool(first.extend(told()) or first))
     assert first == [1]
     assert told() == []
+
+
+@pytest.mark.parametrize("stop_at_end", [False, True])
+def test_a_topic_that_is_deleted_while_it_is_read_stops_the_flow(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, stop_at_end: bool
+) -> None:
+    """The client only logs it, and silence would be taken for a source that is idle, or waited for without end."""
+    monkeypatch.setattr("flows.sources.kafka._LOOK_S", 0.0)
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a"])
+    given = options(topic, stop_at_end=stop_at_end)
+    reading = part(kafka, given)
+    reading._end += 1  # something that never comes, as behind a transaction that stays open
+    kafka.admin.delete_topics([topic])[topic].result()
+    with pytest.raises(SourceError, match="Unknown topic"):
+        until(lambda: bool(reading.next_batch()) and False)
 
 
 def test_group_mirrors_durable_snapshots(kafka: Kafka) -> None:
