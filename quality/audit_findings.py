@@ -107,14 +107,18 @@ def read_findings(path: Path, start: int) -> tuple[list[Finding], int]:
     A position that is not behind a line means that somebody began the file anew: it is read from the start. What is
     not a finding is passed over, as this file must never stop a flow.
     """
-    if not path.exists():
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, start - 1))
+            if start and file.read(1) != b"\n":
+                start = 0
+                file.seek(0)
+            data = file.read()
+    except FileNotFoundError:
         return [], start
-    with path.open("rb") as file:
-        file.seek(max(0, start - 1))
-        if start and file.read(1) != b"\n":
-            start = 0
-            file.seek(0)
-        data = file.read()
+    except OSError as error:
+        _log.warning("findings cannot be read", file=str(path), error=str(error))
+        return [], start
     end = data.rfind(b"\n") + 1
     findings = []
     for line in data[:end].splitlines():

@@ -69,6 +69,11 @@ class FileSource(FixedPartitionedSource[RawBatch, Position]):
                 f"source {options.name!r}: {options.path} does not exist",
                 fix=f"create it, or correct sources.{options.name}.path",
             )
+        if not (options.path.is_file() or options.path.is_dir()):
+            raise SourceError(
+                f"source {options.name!r}: {options.path} is neither a file nor a folder, and cannot be read again",
+                fix=f"write what comes from it into a folder, and let sources.{options.name}.path be that",
+            )
         self._options = options
         self._valves = valves
 
@@ -221,7 +226,8 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
                             news.append(entry.name)
         except OSError as error:
             raise SourceError(
-                f"source {self._options.name!r}: {self._options.path} cannot be looked into: {error.strerror}",
+                f"source {self._options.name!r}: {error.filename or self._options.path} cannot be looked at: "
+                f"{error.strerror}",
                 fix="put it back, or give its rights back, then start again: reading goes on where it stopped",
             ) from error
         self._demand_text(news)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import polars as pl
 import pytest
@@ -145,6 +146,13 @@ def test_missing_path_is_refused_by_name(tmp_path):
     """A path that is not there stops the start, naming source, path and setting."""
     with pytest.raises(SourceError, match=r"'telemetry': .*nowhere.* does not exist(.|\n)*sources\.telemetry\.path"):
         partition(tmp_path / "nowhere")
+
+
+def test_a_pipe_is_refused(tmp_path):
+    """What was read of it could not be read again after a crash, and its reader would wait for a writer."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="pipe is neither a file nor a folder"):
+        partition(tmp_path / "pipe")
 
 
 def test_file_that_vanished_is_refused_by_name(tmp_path):

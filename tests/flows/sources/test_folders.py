@@ -183,6 +183,16 @@ def test_a_file_that_is_taken_away_before_its_turn_is_passed_over(tmp_path):
     assert [(log["event"], log["file"]) for log in logs] == [("source.file_gone", "b.jsonl")]
 
 
+def test_a_link_that_leads_nowhere_is_no_file_and_one_in_a_circle_is_named(tmp_path):
+    """The file of a link may come back; the circle is a mistake that hides one."""
+    (tmp_path / "a.jsonl").write_text("a")
+    (tmp_path / "b.jsonl").symlink_to(tmp_path / "gone.jsonl")
+    assert messages(partition(tmp_path)) == [b"a"]
+    (tmp_path / "c.jsonl").symlink_to(tmp_path / "c.jsonl")
+    with pytest.raises(SourceError, match=r"c\.jsonl cannot be looked at: Too many levels"):
+        messages(partition(tmp_path))
+
+
 def test_a_folder_that_is_taken_away_stops_the_flow(tmp_path):
     """A share that is no longer mounted is no end of its files."""
     folder = tmp_path / "day"
@@ -190,5 +200,5 @@ def test_a_folder_that_is_taken_away_stops_the_flow(tmp_path):
     part = partition(folder, follow=True)
     assert messages(part) == []
     folder.rmdir()
-    with pytest.raises(SourceError, match="day cannot be looked into: No such file"):
+    with pytest.raises(SourceError, match="day cannot be looked at: No such file"):
         part.next_batch()
