@@ -8,6 +8,7 @@ import pytest
 
 from domain.demand.censoring import demand_at_least
 from domain.demand.cold_start import Belief
+from domain.demand.drift import DriftWatch
 from domain.demand.model import DemandModel
 from domain.demand.series import Series, Surroundings
 
@@ -79,6 +80,17 @@ def test_of_what_is_not_known_nothing_is_learned(censored):
     before = series.snapshot()[:4]
     assert not series.learn_one(0.0 if censored else math.nan, censored=censored).known
     assert series.snapshot()[:4] == before
+
+
+def test_the_watch_for_drift_is_told_of_every_bucket():
+    """Of one that is held too, as not known: its forecasts wait a whole number of seasons, promotions or not."""
+    series, model = Series(DemandModel()), DemandModel()
+    watch = DriftWatch(model.drift, model.season)
+    for at, sold in enumerate(KNOWN * 2):
+        spread, held = math.sqrt(series.snapshot()[1]), at % 9 == 4
+        learned = series.learn_one(sold, promoted=held)
+        watch.learn_one(math.nan if held else sold, learned.own, spread)
+    assert series.snapshot()[-1] == watch.snapshot()
 
 
 def test_the_first_bucket_has_the_variance_of_a_poisson():
