@@ -20,6 +20,7 @@ from uuid import uuid4
 
 import duckdb
 
+from schemas.adapters.interruptible import interruptible
 from schemas.errors import TaktError
 from sinks.lake.catalog import LakeLocation, connect
 from sinks.lake.failures import retriable, sink_error
@@ -89,7 +90,7 @@ def run(connection: duckdb.DuckDBPyConnection, sql: str, location: LakeLocation)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return _fetch(connection, sql)
+                return interruptible(connection, lambda: _fetch(connection, sql))
             except duckdb.Error as error:
                 if not retriable(error) or time.monotonic() > deadline:
                     raise

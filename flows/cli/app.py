@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import structlog
@@ -16,6 +19,7 @@ from schemas.errors import TaktError
 
 FAILED = 1
 INTERRUPTED = 130
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -30,14 +34,27 @@ class App(typer.Typer):
             logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
             wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         )
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # not every locale can write every name
         try:
             return super().__call__(*args, **kwargs)
         except TaktError as error:
-            err.print(f"[red]error:[/] {_plain(error.what)}")
-            err.print(f"[green]  fix:[/] {_plain(error.fix)}")
+            _tell(error.what, error.fix)
             sys.exit(FAILED)
         except KeyboardInterrupt:  # before a command had begun; Typer itself ends those that had
             sys.exit(INTERRUPTED)
+        except OSError as error:
+            # Files that commands write have errors of their own, which name them.
+            if error.filename is not None or error.errno not in _FULL:
+                raise
+            _tell(f"standard output cannot be written: {error.strerror}", "free space where it goes, and repeat")
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would try to write the rest as it ends
+            sys.exit(FAILED)
+
+
+def _tell(what: str, fix: str) -> None:
+    err.print(f"[red]error:[/] {_plain(what)}")
+    err.print(f"[green]  fix:[/] {_plain(fix)}")
 
 
 def _plain(text: str) -> str:

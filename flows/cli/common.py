@@ -1,4 +1,4 @@
-"""What all commands share: the settings option, consoles, progress."""
+"""What all commands share: the settings option, consoles, results of queries, progress."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dashboards.render import Format, render
+from dashboards.sql import QueryResult
 from flows.settings import Settings, load
 
 DEFAULT_FILE = Path("takt.toml")
@@ -29,6 +31,11 @@ def settings_from(path: Path | None) -> Settings:
     if path is None and DEFAULT_FILE.exists():
         path = DEFAULT_FILE
     return load(path)
+
+
+def show_result(result: QueryResult, form: Format) -> None:
+    """Print the result of a query; a table is laid out for the terminal, where there is one."""
+    typer.echo(render(result, form, width=out.width if out.is_terminal else None), nl=False)
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from dashboards.render import Format, render
+from dashboards.render import Format
 from dashboards.sql import QueryResult
-from flows.cli.common import SettingsFile, err, out, settings_from
+from flows.cli.common import SettingsFile, err, out, settings_from, show_result
 from flows.contract_words import bounds_of, type_of
 from flows.contracts import Checked, check, read_or_find
 from flows.kinds import ALIGNED_KINDS
@@ -164,7 +164,7 @@ def _verdict(reasons: tuple[str, ...]) -> str:
 
 def _print(columns: list[str], rows: Sequence[tuple[object, ...]], form: Format = "table") -> None:
     if form != "table":
-        typer.echo(render(QueryResult(columns, ["VARCHAR"] * len(columns), [*rows]), form), nl=False)
+        show_result(QueryResult(columns, ["VARCHAR"] * len(columns), [*rows]), form)
         return
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for row in rows:

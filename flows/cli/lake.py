@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from dashboards.render import Format, render
+from dashboards.render import Format
 from dashboards.sql import query
 from flows.build import lake_location
-from flows.cli.common import SettingsFile, err, out, settings_from
+from flows.cli.common import SettingsFile, err, settings_from, show_result
 from schemas.errors import SettingsError
 from sinks.lake.maintenance import LakeFigures, compact
 
@@ -42,17 +42,21 @@ def sql(
     settings: SettingsFile = None,
 ) -> None:
     """Run one read-only query on the lake, also while flows write; without a query, read it from standard input."""
+    show_result(query(lake_location(settings_from(settings)), _text(command, file)), form)
+
+
+def _text(command: str | None, file: Path | None) -> str:
     if command is not None and file is not None:
         raise SettingsError("both -c and --file give a query", fix="give one of them")
-    if file is not None:
-        try:
-            command = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"query {file} cannot be read: {error}", fix="give the path of a file") from error
-    if command is None:
-        command = sys.stdin.read()
-    result = query(lake_location(settings_from(settings)), command)
-    sys.stdout.write(render(result, form, width=out.width if out.is_terminal else None))
+    place = "the query" if file is None else f"query {file}"
+    try:
+        if command is None:
+            command = sys.stdin.read() if file is None else file.read_text("utf-8")
+        command.encode()
+    except (OSError, UnicodeError) as error:
+        fix = "write it in UTF-8" if isinstance(error, UnicodeError) else "give the path of a file"
+        raise SettingsError(f"{place} cannot be read: {error}", fix=fix) from error
+    return command
 
 
 def compact_lake(settings: SettingsFile = None) -> None:

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from dashboards.render import Format, render
+from dashboards.render import Format
 from dashboards.sql import query
 from flows.build import lake_location
-from flows.cli.common import SettingsFile, err, out, settings_from
+from flows.cli.common import SettingsFile, err, settings_from, show_result
 from flows.decisions import About, Decision, Verdict, decide
 
 _OPEN = """
@@ -46,8 +46,7 @@ def proposals(
     settings: SettingsFile = None,
 ) -> None:
     """List proposed adjustments, orders and transfers that can still be decided, those that expire first above."""
-    result = query(lake_location(settings_from(settings)), _OPEN)
-    typer.echo(render(result, form, width=out.width if out.is_terminal else None), nl=False)
+    show_result(query(lake_location(settings_from(settings)), _OPEN), form)
 
 
 def approve(

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from dashboards.render import Format, render
+from dashboards.render import Format
 from dashboards.sql import query
 from flows.build import lake_location
-from flows.cli.common import SettingsFile, err, out, settings_from
+from flows.cli.common import SettingsFile, err, settings_from, show_result
 from flows.replay import Selection, deliver, demand_source, select
 from flows.replay_ledger import opened
 from sinks.lake.catalog import connect
@@ -37,8 +37,7 @@ def show(
     settings: SettingsFile = None,
 ) -> None:
     """List what is in quarantine, by source and reasons, most first."""
-    result = query(lake_location(settings_from(settings)), _LIST)
-    typer.echo(render(result, form, width=out.width if out.is_terminal else None), nl=False)
+    show_result(query(lake_location(settings_from(settings)), _LIST), form)
 
 
 def replay(

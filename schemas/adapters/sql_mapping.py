@@ -11,10 +11,12 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
 
+from schemas.adapters.interruptible import interruptible
 from schemas.adapters.json_rows import as_json
 from schemas.contract import Contract
 from schemas.errors import ContractError, SourceError
@@ -38,16 +40,20 @@ def mapped(query: str, contract: Contract, *, folder: Path) -> Iterator[list[byt
                 described = connection.execute(f"DESCRIBE SELECT * FROM ({text}\n) AS mapping").fetchall()
                 types = {row[0]: row[1] for row in described}
                 _check(list(types), contract)
-                reader = connection.execute(_ordered(text, types, contract)).to_arrow_reader(_ROWS)
+                batches = _batches(connection, _ordered(text, types, contract))
                 # Rows are sorted, so with the first of them every file has been read.
-                batch = next(reader, None)
+                batch = interruptible(connection, lambda: next(batches, None))
             while batch is not None:
                 frame = pl.from_arrow(batch)
                 assert isinstance(frame, pl.DataFrame)  # noqa: S101 - a record batch is always a frame
                 yield as_json(frame)
-                batch = next(reader, None)
+                batch = next(batches, None)
         except duckdb.Error as error:
             raise SourceError(f"the mapping query failed: {error}", fix="try it in `duckdb` until it runs") from error
+
+
+def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Any]:
+    yield from connection.execute(query).to_arrow_reader(_ROWS)
 
 
 @contextmanager
