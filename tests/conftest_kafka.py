@@ -39,9 +39,9 @@ class Kafka:
         self.connection = KafkaConnection(bootstrap=broker.bootstrap)
         self.admin = AdminClient({"bootstrap.servers": broker.bootstrap})
 
-    def topic(self, partitions: int = 1) -> str:
-        """Make a topic nobody else uses; its name."""
-        name = f"t-{uuid.uuid4().hex[:12]}"
+    def topic(self, partitions: int = 1, name: str = "") -> str:
+        """Make a topic, by default one that nobody else uses; its name."""
+        name = name or f"t-{uuid.uuid4().hex[:12]}"
         self.admin.create_topics([NewTopic(name, partitions, 1)])[name].result(30)
         until(lambda: name in self.admin.list_topics(timeout=10).topics)
         return name

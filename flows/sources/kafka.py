@@ -234,31 +234,17 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._last_probe = time.monotonic()
 
     def _look_at_topic(self, now: float) -> None:
-        """See that the topic is still there, of which librdkafka does not tell, and whether partitions were added."""
+        """See what librdkafka does not tell: that the topic is gone, or has more partitions."""
         if now - self._last_look < _LOOK_S:
             return
         self._last_look = now
-        try:
-            topic = self._consumer.list_topics(self._options.topic, timeout=_PROBE_TIMEOUT_S).topics[
-                self._options.topic
-            ]
-        except KafkaException as error:
-            _log.debug("kafka.still_down", place=self._place, error=error.args[0].str())
-            return
-        missing = self._number not in topic.partitions
+        gone = self._offsets.gone(self._next)
         # Twice, as a broker that has only just come up may not know of all topics yet.
-        if missing and self._missed:
-            self._offsets.fail(topic.error or KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), self._next)
-        self._missed = missing
-        if self._number == 0 and len(topic.partitions) > self._partitions and not self._options.stop_at_end:
-            _log.warning(
-                "kafka.partitions_added",
-                source=self._options.name,
-                topic=self._options.topic,
-                added=len(topic.partitions) - self._partitions,
-                fix="start the flow again: it reads them from their beginning",
-            )
-            self._partitions = len(topic.partitions)
+        if gone is not None and self._missed:
+            raise gone
+        self._missed = gone is not None
+        if self._number == 0 and not self._options.stop_at_end:
+            self._partitions = self._offsets.tell_added(self._options.name, self._partitions)
 
     def _silent(self, now: float) -> bool:
         """Whether the partition, not the link to it, has been silent for another `silence_s`."""

@@ -6,15 +6,25 @@ import time
 from dataclasses import dataclass
 from typing import Final, Literal, NoReturn
 
+import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.errors import SourceError
 from sinks.kafka.link import Link
 
+_log = structlog.get_logger()
+
 Start = Literal["earliest", "latest", "committed"]
 
 _ASK_TIMEOUT_S: Final = 10.0
+_LOOK_TIMEOUT_S: Final = 0.2
 _PAUSE_S: Final = 0.1
+_MISSING: Final = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.UNKNOWN_TOPIC_ID,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 public constants
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+}
 _PASSING: Final = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -59,10 +69,7 @@ class Offsets:
         if first < low:
             raise self._expired(first, low)
         if first > high:
-            raise SourceError(
-                f"{self.place}: offset {first} to read on from is beyond the end, {high}",
-                fix="the topic was deleted and made again: start a new run with a new recovery folder",
-            )
+            raise self._anew(first, f"beyond the end, {high}")
         return first, (low, high)
 
     def _asked(self, resume: int | None, start: Start, since_ms: int | None, wait_s: float) -> tuple[int, int, int]:
@@ -94,12 +101,37 @@ class Offsets:
                 f"{self.place}: {error.str()}",
                 fix="give the user of the flow Read on the consumer group (kafka.group), or set another `start`",
             )
+        raise self._other(error, reached)
+
+    def _other(self, error: KafkaError, reached: int | None) -> SourceError:
         where = "" if reached is None else f", offset {reached}"
-        raise SourceError(
+        return SourceError(
             f"{self.place}{where}: {error.str()}",
             fix="see that the topic still exists and the broker is well, then start again: "
             "reading goes on where it stopped",
         )
+
+    def gone(self, reached: int) -> SourceError | None:
+        """Why reading cannot go on though the client says nothing: the topic was deleted, or made again."""
+        partition = TopicPartition(self.topic, self.number)
+        try:
+            _, high = self.consumer.get_watermark_offsets(partition, timeout=_LOOK_TIMEOUT_S)
+        except KafkaException as failure:
+            error = failure.args[0]
+            return self._deleted(error, reached) if error.code() in _MISSING else None
+        return self._anew(reached, f"beyond the end, {high}") if reached > high else None
+
+    def tell_added(self, source: str, known: int) -> int:
+        """How many partitions the topic has; the log tells of more than were known."""
+        try:
+            found = self.consumer.list_topics(self.topic, timeout=_LOOK_TIMEOUT_S).topics[self.topic]
+        except KafkaException:  # the brokers are away, of which the link knows
+            return known
+        added = len(found.partitions) - known
+        if added > 0:
+            fix = "start the flow again: it reads them from their beginning"
+            _log.warning("kafka.partitions_added", source=source, topic=self.topic, added=added, fix=fix)
+        return known + max(0, added)
 
     def _oldest(self) -> int | None:
         partition = TopicPartition(self.topic, self.number)
@@ -109,7 +141,22 @@ class Offsets:
             return None
         return int(low)
 
+    def _deleted(self, error: KafkaError, reached: int) -> SourceError:
+        return SourceError(
+            f"{self.place}, offset {reached}: the topic is not there any more ({error.str()})",
+            fix="if it is to be read again under this name, start a new run with new folders for state and lake: what "
+            "was not read of it is lost",
+        )
+
+    def _anew(self, offset: int, where: str) -> SourceError:
+        return SourceError(
+            f"{self.place}: offset {offset} to read on from is {where}",
+            fix="the topic was deleted and made again: start a new run with new folders for state and lake",
+        )
+
     def _expired(self, offset: int, low: int | None) -> SourceError:
+        if low is not None and low < offset:
+            return self._anew(offset, f"not there, though older ones are, from {low} on")
         lost = "" if low is None else f", the oldest one kept is {low}: {low - offset} offsets are lost to this flow"
         return SourceError(
             f"{self.place}: offset {offset} has expired{lost}",

@@ -166,6 +166,21 @@ def test_partitions_that_are_added_while_it_reads_are_told_once(kafka: Kafka, mo
     assert told() == []
 
 
+def test_a_topic_that_is_made_again_while_it_is_read_stops_the_flow(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client waits for the offset to come; messages of the new topic before it would never be read."""
+    monkeypatch.setattr("flows.sources.kafka._LOOK_S", 0.0)
+    topic = kafka.topic()
+    kafka.produce(topic, [b"a", b"b"])
+    reading, got = part(kafka, options(topic)), list[RawBatch]()
+    until(lambda: bool(got.extend(reading.next_batch())) or len(messages(got)) == 2)
+    kafka.admin.delete_topics([topic])[topic].result()
+    kafka.topic(name=topic)
+    with pytest.raises(SourceError, match="new folders for state and lake"):
+        until(lambda: bool(reading.next_batch()) and False)
+
+
 @pytest.mark.parametrize("stop_at_end", [False, True])
 def test_a_topic_that_is_deleted_while_it_is_read_stops_the_flow(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch, stop_at_end: bool
@@ -178,7 +193,7 @@ def test_a_topic_that_is_deleted_while_it_is_read_stops_the_flow(
     reading = part(kafka, given)
     reading._end += 1  # something that never comes, as behind a transaction that stays open
     kafka.admin.delete_topics([topic])[topic].result()
-    with pytest.raises(SourceError, match="Unknown topic"):
+    with pytest.raises(SourceError, match="offset 1: the topic is not there any more"):
         until(lambda: bool(reading.next_batch()) and False)
 
 

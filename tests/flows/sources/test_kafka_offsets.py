@@ -92,6 +92,12 @@ def test_a_start_waits_until_brokers_have_a_leader() -> None:
         offsets(Silent(bounds=KafkaError.NOT_LEADER_FOR_PARTITION)).begin(None, "earliest", None, 0.1)
 
 
+def test_an_offset_that_is_refused_though_older_ones_are_there_is_of_another_topic() -> None:
+    """It has not expired, and no number of offsets is lost that anyone could tell."""
+    with pytest.raises(SourceError, match="offset 5 to read on from is not there, though older ones are, from 3 on"):
+        offsets(Silent()).fail(KafkaError(KafkaError._AUTO_OFFSET_RESET), 5)
+
+
 def test_that_an_offset_has_expired_is_told_though_not_how_many() -> None:
     """The broker goes away just when it said so: messages are lost all the same, and that is the news."""
     gone = KafkaError(KafkaError._AUTO_OFFSET_RESET)
