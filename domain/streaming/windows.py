@@ -20,7 +20,7 @@ WINDOW_START = "window_start"
 """Column of the window's start in all results: Int64 microseconds."""
 
 _END = 2**62  # microseconds: beyond any event time
-_FOLD_ROWS = 16_384  # rows below the horizon are folded in lots: one group-by per poll would be mostly overhead
+_FOLD_ROWS = 32_768  # rows below the horizon are folded in lots: one group-by per poll would be mostly overhead
 
 
 class Aggregation(Protocol):
