@@ -235,7 +235,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
 
     def _look_at_topic(self, now: float) -> None:
         """See what librdkafka does not tell: that the topic is gone, or has more partitions."""
-        if now - self._last_look < _LOOK_S:
+        if self._link.down or now - self._last_look < _LOOK_S:
             return
         self._last_look = now
         gone = self._offsets.gone(self._next)

@@ -175,15 +175,16 @@ def test_undo_leaves_other_parts_alone(location: LakeLocation) -> None:
 
 @pytest.mark.slow
 def test_rows_of_another_run_are_never_undone(location: LakeLocation) -> None:
-    """A run without state is refused over another run's results, which stay."""
+    """A run without state, or of which nothing was written yet, is refused over another run's results, which stay."""
     writer = writer_of(location)
     writer.resume(None)
     writer.append("signal", rows_of("signal", 2))
     writer.commit()
     writer.close()
     stranger = writer_of(location, run="run-2")
-    with pytest.raises(RecoveryError, match=r"run-1.*\n.*recovery folder of run run-1"):
-        stranger.resume(None)
+    for token in (None, 0):
+        with pytest.raises(RecoveryError, match=r"run-1.*\n.*recovery folder of run run-1"):
+            stranger.resume(token)
     stranger.close()
     assert stored(location, "signal").height == 2
 
