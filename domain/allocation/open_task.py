@@ -130,9 +130,10 @@ def of_state(frame: pl.DataFrame) -> Iterator[OpenTask]:
 
 def open_frame(tasks: Iterable[OpenTask]) -> pl.DataFrame:
     """OPEN_SCHEMA of those that have not failed."""
-    names = pl.col("state").replace_strict(dict(enumerate(STEPS)), return_dtype=pl.String)
-    listed = state_frame(task for task in tasks if task.state != FAILED)
-    return listed.with_columns(names).select(OPEN_SCHEMA.keys()).sort("site", "task")
+    listed = sorted((task for task in tasks if task.state != FAILED), key=lambda task: task.key)
+    columns = {name: [getattr(task, name) for task in listed] for name in OPEN_SCHEMA}
+    columns["state"] = [STEPS[state] for state in columns["state"]]
+    return pl.DataFrame({name: pl.Series(name, columns[name], kind) for name, kind in OPEN_SCHEMA.items()})
 
 
 def details_of(rows: pl.DataFrame) -> dict[int, Details]:

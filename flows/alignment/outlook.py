@@ -63,6 +63,8 @@ class Outlook:
 
     def estimated(self, demand: pl.DataFrame) -> None:
         """Take in demand estimates: rows of the output `demand`."""
+        if not demand.height:
+            return
         rows = demand.select(pl.col(name).to_physical().cast(dtype) for name, dtype in _ESTIMATE_SCHEMA.items())
         newest = pl.concat([self._estimates, rows]).sort("site", "sku", "bucket_end")
         self._estimates = newest.unique(("site", "sku"), keep="last", maintain_order=True)
