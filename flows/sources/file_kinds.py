@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
 from typing import Final
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 """Some editors and systems begin UTF-8 with it. It is no part of the first line."""
+
+_PARQUET: Final = b"PAR1"
+_WRITING_S: Final = 60.0
 
 _OTHERS: Final = {
     b"\x1f\x8b\x08": ("gzip", "unpack it"),
@@ -13,7 +19,7 @@ _OTHERS: Final = {
     b"BZh91AY&SY": ("bzip2", "unpack it"),
     b"\xfd7zXZ\x00": ("xz", "unpack it"),
     b"PK\x03\x04": ("ZIP", "unpack it"),
-    b"PAR1": ("Parquet", "let its name end in .parquet"),
+    _PARQUET: ("Parquet", "let its name end in .parquet"),
     b"\xff\xfe{\x00": ("UTF-16", "write it as UTF-8"),
     b"\xfe\xff\x00{": ("UTF-16", "write it as UTF-8"),
 }
@@ -28,3 +34,10 @@ def other_kind(begins: bytes) -> tuple[str, str] | None:
     >>> other_kind(b'{"event_id": 1}')
     """
     return next((what for mark, what in _OTHERS.items() if begins.startswith(mark)), None)
+
+
+def is_whole(parquet: os.DirEntry[str]) -> bool:
+    """Whether a Parquet file has its end, or will hardly get it any more: it was last written to a minute ago."""
+    with Path(parquet).open("rb") as file:
+        file.seek(max(0, parquet.stat().st_size - len(_PARQUET)))
+        return file.read() == _PARQUET or time.time() - parquet.stat().st_mtime > _WRITING_S

@@ -2,9 +2,9 @@
 
 Every line is a row, blank ones too; an offset is a line (or Parquet row) number within its file. Order within
 the partition is file name, then line. A folder may grow: with `follow`, a line of the last file counts once
-its newline, or a further file, is there. A file is read to its end, wherever its name sorts: one that turns up when
-later names have been read comes next, and so does a file of lines that has grown since it was read. Both are found
-within a second.
+its newline, or a further file, is there, and a Parquet file once its end is. A file is read to its end, wherever its
+name sorts: one that turns up when later names have been read comes next, and so does a file of lines that has grown
+since it was read. Both are found within a second.
 A byte order mark at the beginning of a file is no part of its first line.
 
 Rows arrive when their file was last written to, as it stands when they are read, but not before the run began.
@@ -24,6 +24,7 @@ import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from domain.streaming.versions import demand_version
+from flows.sources.file_kinds import is_whole
 from flows.sources.file_reader import BEGINNING, FileReader, Lot, Place
 from flows.valve import Valve, Valves
 from schemas.batch import RawBatch
@@ -238,10 +239,11 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
     def _has_news(self, entry: os.DirEntry[str]) -> bool:
         """Whether a file was not read yet, or is not as long as it was then. Parquet files are written once."""
         place = self._finished.get(entry.name)
-        if place is None:
-            return True
+        parquet = entry.name.endswith(".parquet")
         try:
-            return not entry.name.endswith(".parquet") and entry.stat().st_size != place.byte
+            if place is None:
+                return not (parquet and self._options.follow) or is_whole(entry)
+            return not parquet and entry.stat().st_size != place.byte
         except FileNotFoundError:
             return False
 

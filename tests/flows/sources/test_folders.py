@@ -183,6 +183,24 @@ def test_a_file_that_is_taken_away_before_its_turn_is_passed_over(tmp_path):
     assert [(log["event"], log["file"]) for log in logs] == [("source.file_gone", "b.jsonl")]
 
 
+def test_a_parquet_file_that_is_being_written_is_waited_for(tmp_path):
+    """A followed folder is looked at while its writer is at work; what has no end after a minute is broken."""
+    path = tmp_path / "a.parquet"
+    pl.DataFrame({"n": [1, 2]}).write_parquet(path)
+    whole = path.read_bytes()
+    for half in (b"", whole[:-1]):
+        path.write_bytes(half)
+        assert messages(partition(tmp_path, follow=True)) == []
+    part = partition(tmp_path, follow=True)
+    assert messages(part) == []
+    path.write_bytes(whole)
+    assert messages(part) == [b'{"n":1}', b'{"n":2}']
+    path.write_bytes(whole[:-1])
+    os.utime(path, (0, 0))
+    with pytest.raises(SourceError, match=r"a\.parquet is not a readable Parquet file"):
+        messages(partition(tmp_path, follow=True))
+
+
 def test_a_link_that_leads_nowhere_is_no_file_and_one_in_a_circle_is_named(tmp_path):
     """The file of a link may come back; the circle is a mistake that hides one."""
     (tmp_path / "a.jsonl").write_text("a")
