@@ -102,27 +102,19 @@ def register(contract: Contract) -> Registered:
     columns = {contract.event_time_field}
     problems = list(_repeated_codes(suite["expectations"]))
     for expectation in suite["expectations"]:
-        code, severity = expectation["meta"]["code"], expectation["meta"]["severity"]
         try:
-            fails = _tried(compile_rule(expectation, contract), none, f"{contract.key}, rule {code}")
-        except NotCompilableError as error:
-            if severity == "critical" or not _runs_in_lane(expectation, contract):
-                problems.append(error.what)
-            else:
-                lane.append(expectation)
+            rule = _compiled(expectation, contract, none)
         except ContractError as error:
             problems.append(error.what)
+            continue
+        if rule is None:
+            lane.append(expectation)
         else:
-            compiled.append(CompiledRule(code, severity, fails))
+            compiled.append(rule)
             columns |= columns_read(expectation)
     if len(compiled) > MAX_RULES:
         problems.append(f"{len(compiled)} rules, the gate holds {MAX_RULES}")
-    if problems:
-        listed = "".join(f"\n  - {problem}" for problem in problems)
-        raise ContractError(
-            f"{contract.key}: {len(problems)} rule(s) cannot be registered:{listed}",
-            fix="correct these rules; a critical rule must look at one row alone and be exact",
-        )
+    _demand_none(problems, contract)
     return Registered(
         contract=contract,
         suite=suite,
@@ -132,6 +124,30 @@ def register(contract: Contract) -> Registered:
         gx_lane=tuple(lane),
         columns=frozenset(columns),
     )
+
+
+def _compiled(expectation: Expectation, contract: Contract, none: pl.DataFrame) -> CompiledRule | None:
+    """The rule for the gate, None where it is left to Great Expectations; ContractError where nothing can run it.
+
+    `none` has the columns of the contract and no rows.
+    """
+    code, severity = expectation["meta"]["code"], expectation["meta"]["severity"]
+    try:
+        fails = _tried(compile_rule(expectation, contract), none, f"{contract.key}, rule {code}")
+    except NotCompilableError:
+        if severity == "critical" or not _runs_in_lane(expectation, contract):
+            raise
+        return None
+    return CompiledRule(code, severity, fails)
+
+
+def _demand_none(problems: list[str], contract: Contract) -> None:
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise ContractError(
+            f"{contract.key}: {len(problems)} rule(s) cannot be registered:{listed}",
+            fix="correct these rules; a critical rule must look at one row alone and be exact",
+        )
 
 
 def _repeated_codes(expectations: Iterable[Expectation]) -> Iterable[str]:

@@ -69,7 +69,7 @@ class Scatter:
         alive = kept > 0
         now = self if alive.all() else self._remembered(alive)
         least: Float64 = np.multiply(BLOCK_TASKS, robots, dtype=np.float64)
-        rate, doubt = now.begun(known, kept, hours, least)
+        rate, doubt = _under_way(now, known, kept, hours, least)
         seen = rate > 0
         count, spent = np.where(seen, now.block_count + tasks, 0.0), np.where(seen, now.block_hours + hours, 0.0)
         expected = rate * spent
@@ -92,22 +92,6 @@ class Scatter:
             site_blocks,
         )
 
-    def begun(self, known: Evidence, kept: Float64, hours: Float64, least: Float64) -> tuple[Float64, Float64]:
-        """Rate and doubt of blocks under way, those that begin included; 0 where there is none.
-
-        None begins where there is nothing to see, or `least` tasks are not known.
-        """
-        idle = self.block_rate == 0
-        sample = kept * known.exposure
-        tasks = sample * known.count  # times q, which may be 0
-        begins = idle & (hours > 0) & (tasks > 0) & (tasks >= least * known.squared)
-        if not begins.any():
-            return self.block_rate, self.block_doubt
-        rate, doubt = self.block_rate.copy(), self.block_doubt.copy()
-        np.divide(known.count, known.exposure, out=rate, where=begins)
-        np.divide(known.squared, sample * known.exposure, out=doubt, where=begins)
-        return rate, doubt
-
     def _remembered(self, alive: Bool) -> Scatter:
         """The same, in which what was not seen for too long is as if it had never been."""
         return Scatter(*(np.where(alive, getattr(self, field.name), 0.0) for field in fields(self)))
@@ -117,6 +101,23 @@ class Scatter:
         of_site = (PRIOR_BLOCKS + self.site_squares) / (PRIOR_BLOCKS + self.site_blocks)
         prior = np.where(sites < 0, 1.0, of_site[..., sites])
         return np.maximum((PRIOR_BLOCKS * prior + self.squares) / (PRIOR_BLOCKS + self.blocks), LEAST)
+
+
+def _under_way(now: Scatter, known: Evidence, kept: Float64, hours: Float64, least: Float64) -> tuple[Float64, Float64]:
+    """Rate and doubt of blocks under way, those that begin included; 0 where there is none.
+
+    None begins where there is nothing to see, or `least` tasks are not known.
+    """
+    idle = now.block_rate == 0
+    sample = kept * known.exposure
+    tasks = sample * known.count  # times q, which may be 0
+    begins = idle & (hours > 0) & (tasks > 0) & (tasks >= least * known.squared)
+    if not begins.any():
+        return now.block_rate, now.block_doubt
+    rate, doubt = now.block_rate.copy(), now.block_doubt.copy()
+    np.divide(known.count, known.exposure, out=rate, where=begins)
+    np.divide(known.squared, sample * known.exposure, out=doubt, where=begins)
+    return rate, doubt
 
 
 def _pool(squares: Float64, blocks: Float64, found: Float64, ended: Bool, sites: Int64) -> None:
