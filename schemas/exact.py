@@ -116,7 +116,9 @@ class ExactReader:
             instants = parse_timestamps(texts)
             if instants.null_count() > texts.null_count():
                 for at in (instants.is_null() & texts.is_not_null()).arg_true():
-                    wrong.setdefault(at, f"{texts[at]!r} - at `$.{name}`")
+                    wrong.setdefault(
+                        at, f"Expected a time like 2026-03-02T08:15:30Z, got {texts[at]!r} - at `$.{name}`"
+                    )
             frame = frame.with_columns(instants)
         if wrong:
             rejects.extend(Reject(frame[ROW][at], "decode.timestamp", text[:_DETAIL]) for at, text in wrong.items())

@@ -330,6 +330,8 @@ def test_the_detail_says_what_and_where_in_bounded_length() -> None:
     decoded = decode([plain(tags=b'["a",1]'), plain(**{"z" * 100_000: b"1"})])
     assert "$.tags[1]" in decoded.rejects[0].detail
     assert len(decoded.rejects[1].detail) <= 500
+    (local,) = decode([plain(at=b'"2026-03-02 08:15:30"')]).rejects
+    assert local.detail == "Expected a time like 2026-03-02T08:15:30Z, got '2026-03-02 08:15:30' - at `$.at`"
 
 
 def test_no_messages_give_an_empty_frame_of_the_same_shape() -> None:
