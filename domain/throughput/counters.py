@@ -24,7 +24,7 @@ therefore hold more available time than it is long; rate and utilisation stay ri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -93,15 +93,15 @@ def prune(carry: pl.DataFrame, before_us: int) -> pl.DataFrame:
     return kept.with_columns(pl.col("stale") & pl.col("robot").is_duplicated())
 
 
-def increments(rows: pl.DataFrame, carry: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows with `d_tasks`, `d_busy_us`, `d_available_us` (Int64) and `reset` (Boolean), and the new carry.
+def increments(rows: pl.DataFrame, carry: pl.DataFrame) -> tuple[pl.DataFrame, Callable[[], pl.DataFrame]]:
+    """Rows with `d_tasks`, `d_busy_us`, `d_available_us` (Int64) and `reset` (Boolean), and what makes the new carry.
 
     `rows` are robot.state rows sorted by (robot, event_time, boot_epoch, seq, event_id), all behind the rows
     that made `carry`. To cut the rows anywhere and pass the carry on gives the same increments.
     """
     if rows.height == 0:
         added = {f"d_{name}": pl.Int64 for name in _TOTALS} | {"reset": pl.Boolean}
-        return rows.with_columns(pl.Series(name, [], dtype) for name, dtype in added.items()), carry
+        return rows.with_columns(pl.Series(name, [], dtype) for name, dtype in added.items()), lambda: carry
     starts = np.flatnonzero(changes(rows["robot"]))
     readings = _stack(rows, carry)
     base, last, stale = _baselines(rows, carry, starts, readings)
@@ -120,7 +120,7 @@ def increments(rows: pl.DataFrame, carry: pl.DataFrame) -> tuple[pl.DataFrame, p
     ]
     counted = rows.hstack([*columns, pl.Series("reset", begun & known)])
     robots = pl.concat([carry["robot"], rows["robot"]])
-    return counted, _next_carry(readings, robots, np.append(last, stale), len(last))
+    return counted, lambda: _next_carry(readings, robots, np.append(last, stale), len(last))
 
 
 def changes(*columns: pl.Series) -> Bool:
@@ -178,13 +178,8 @@ def _baselines(
 
 def _places(robots: pl.Series, carried: pl.Series, held: Bool) -> Int64:
     """Place in the carry of each robot's reading among those `held`, -1 where it has none."""
-    at = np.flatnonzero(held)
-    if len(at) == 0:
-        return np.full(len(robots), -1)
-    known = pl.DataFrame({"robot": carried.gather(at), "at": at})
-    found = pl.DataFrame({"robot": robots}).join(known, on="robot", how="left", maintain_order="left")
-    places: Int64 = found["at"].fill_null(-1).to_numpy()
-    return places
+    known = dict(zip(carried.filter(pl.Series(held)).to_list(), np.flatnonzero(held).tolist(), strict=True))
+    return np.array([known.get(robot, -1) for robot in robots.to_list()])
 
 
 def _walk(

@@ -46,7 +46,8 @@ class RobotWindows:
         """Take in rows; every later call brings only rows that belong behind them."""
         if rows.height == 0:
             return
-        counted, self._carry = counters.increments(ordered(rows), self._carry)
+        counted, carry = counters.increments(ordered(rows), self._carry)
+        self._carry = carry()
         self._partial = counters.aggregate(counted, self._window, self._partial)
 
     def peek(self, pending: pl.DataFrame, start: int, end: int) -> pl.DataFrame:
