@@ -30,7 +30,7 @@ def mapped(query: str, contract: Contract, *, folder: Path) -> Iterator[list[byt
     Raises SourceError when the folder is none or the query fails, ContractError when its columns do not fit the
     contract.
     """
-    text = query.strip().rstrip(";")
+    text = _alone(query)
     # What does not fit into memory is put there, wherever the query works.
     with duckdb.connect(config={"temp_directory": str(Path(".tmp").absolute())}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -49,7 +49,23 @@ def mapped(query: str, contract: Contract, *, folder: Path) -> Iterator[list[byt
                 yield as_json(frame)
                 batch = next(batches, None)
         except duckdb.Error as error:
-            raise SourceError(f"the mapping query failed: {error}", fix="try it in `duckdb` until it runs") from error
+            raise SourceError(
+                f"the mapping query failed: {error}", fix="correct it; names of files in it start at --data"
+            ) from error
+
+
+def _alone(query: str) -> str:
+    """The query without the semicolon that ends it, and comments behind that. Raises SourceError for more than one."""
+    data = query.encode()
+    tokens = [at for at, _ in duckdb.tokenize(query)]
+    ends = [at for at in tokens if data[at : at + 1] == b";"]
+    if not ends:
+        return query
+    if any(at not in ends for at in tokens if at > ends[0]):
+        raise SourceError(
+            "the mapping has more than one statement", fix="leave one query, with CTEs where it needs them"
+        )
+    return data[: ends[0]].decode()
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[Any]:

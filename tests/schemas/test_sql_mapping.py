@@ -48,6 +48,20 @@ def test_times_out_of_range_are_left_to_the_gate(tmp_path: Path, moment: str) ->
     assert found[2] == "2026-03-02T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize("end", [";", "; -- é ;\n;", " -- ; SELECT"])
+def test_how_a_query_may_end(tmp_path: Path, end: str) -> None:
+    """A semicolon and comments behind a query are no part of it, semicolons in text are."""
+    query = "SELECT 'é;' AS entity, 'x' AS metric, 1 AS value, '1' AS unit, DATE '2026-03-02' AS event_time"
+    (batch,) = mapped(query + end, READING, folder=tmp_path)
+    assert msgspec.json.decode(batch[0])["entity"] == "é;"
+
+
+def test_two_queries(tmp_path: Path) -> None:
+    """None of two statements is left out in silence."""
+    with pytest.raises(SourceError, match="more than one statement"):
+        next(mapped("SELECT 1; SELECT 2", READING, folder=tmp_path))
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """A wrong --data is told, even where the query would find its file elsewhere."""
     with pytest.raises(SourceError, match="cannot be entered: No such file") as caught:
