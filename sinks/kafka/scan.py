@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # public, but not in its __all__
@@ -19,10 +20,17 @@ Place = tuple[str, int]
 _ASK_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _BATCH = 10_000
-# A broker says that nothing follows when it has waited so long for more; half a second, unless told otherwise.
-_EOF_MS = 20
 # Another writer's open transaction hides what lies behind it until it ends, at the latest by its time-out.
 _PATIENCE_S = 120.0
+_CONSUMER: Final[dict[str, Any]] = {
+    "group.id": "takt-scan",
+    "enable.auto.commit": False,
+    "auto.offset.reset": "earliest",
+    "isolation.level": "read_committed",
+    "enable.partition.eof": True,
+    # A broker says that nothing follows when it has waited so long for more; half a second, unless told otherwise.
+    "fetch.wait.max.ms": 20,
+}
 
 
 def ends(connection: KafkaConnection, places: Iterable[Place]) -> dict[Place, int]:
@@ -57,17 +65,7 @@ def ids_out(connection: KafkaConnection, writer: str, spans: Mapping[Place, tupl
     if not open_ends:
         return set()
     link = Link(connection, SinkError, "Kafka sink, scan of what is out")
-    consumer = Consumer(
-        {
-            **link.config(),
-            "group.id": "takt-scan",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": _EOF_MS,
-        }
-    )
+    consumer = Consumer({**link.config(), **_CONSUMER})
     found: set[str] = set()
     limit = time.monotonic() + _PATIENCE_S
     try:
