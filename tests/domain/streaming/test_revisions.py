@@ -37,7 +37,7 @@ tellings = st.dictionaries(cells, values)
 steps = st.lists(st.tuples(tellings, st.booleans(), st.booleans()), max_size=8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(steps)
 @pytest.mark.slow
 def test_a_window_is_told_again_only_if_it_changed(steps):

@@ -91,7 +91,7 @@ partitions = st.fixed_dictionaries({name: st.tuples(moves, st.sets(st.integers(0
 orders = st.lists(st.sampled_from("abc"), max_size=30)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(partitions, orders, orders, st.booleans())
 @pytest.mark.slow
 def test_releases_do_not_depend_on_how_partitions_interleave(specs, one, other, restart):
@@ -104,7 +104,7 @@ def test_releases_do_not_depend_on_how_partitions_interleave(specs, one, other, 
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(partitions, orders)
 def test_every_partial_is_released_once_in_order_of_its_time(specs, order):
     """On time at a window's end, final at its end plus lateness; finals first; nothing lost, nothing twice."""
@@ -120,7 +120,7 @@ def test_every_partial_is_released_once_in_order_of_its_time(specs, order):
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(partitions, orders, st.integers(0, 30))
 def test_an_end_gives_what_is_known_of_all_that_is_not_final_and_changes_nothing_final(specs, order, cut):
     """Finals and partials at an end are all there is of each partition; what comes after is that of no end at all.
@@ -308,7 +308,7 @@ streams = st.fixed_dictionaries({name: st.tuples(moves, st.sets(st.integers(0, 6
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     streams,
     st.permutations(["x/0"] * 6 + ["x/1"] * 6 + ["y/0"] * 6),
