@@ -188,6 +188,8 @@ def _problems(error: ValidationError, environ: Mapping[str, str]) -> list[str]:
             message = f"unknown key{_near(place[-1])}"
         elif problem["type"] == "path_type":
             message = "Input should be a path, as text"
+        elif problem["type"] in {"model_type", "dict_type"}:
+            message = f"Input should be a section, [{'.'.join(place)}]"
         elif problem["type"] in {"union_tag_not_found", "union_tag_invalid"}:
             message = f"kind must be one of {problem.get('ctx', {}).get('expected_tags', _SOURCE_KINDS)}"
         origin = next((v for keys, v in variables.items() if list(keys[: len(place)]) == place), None)

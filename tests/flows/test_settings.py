@@ -42,6 +42,7 @@ def test_all_problems_come_in_one_message(file):
         """
         colour = "red"
         workers = 0
+        recovery = "state"
         [lake]
         foldr = "x"
         folder = 5
@@ -66,6 +67,7 @@ def test_all_problems_come_in_one_message(file):
         "colour: unknown key",
         "lake.folder: Input should be a path, as text",
         "lake.foldr: unknown key; did you mean folder?",
+        "recovery: Input should be a section, [recovery]",
         "sources.D e.start: Input should be 'earliest', 'latest' or 'committed'",
         "sources.D e: String should match pattern '^[a-z][a-z0-9_-]*$'",
         "sources.a.path: Field required",
