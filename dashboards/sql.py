@@ -115,7 +115,9 @@ def _check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     """Raise TaktError unless `sql` is one statement that only reads."""
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1:
-        raise TaktError(f"{len(statements)} statements given", fix="give exactly one SELECT")
+        # DuckDB first makes a type of the values that it finds.
+        hint = "; PIVOT is one where it names its values: ON x IN ('a', 'b')" if "pivot" in sql.lower() else ""
+        raise TaktError(f"{len(statements)} statements given", fix=f"give exactly one SELECT{hint}")
     kind = statements[0].type
     if kind not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
         raise TaktError(f"{kind.name} is not allowed: the lake is open read-only", fix="give a SELECT")

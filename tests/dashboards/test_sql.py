@@ -133,6 +133,7 @@ def test_temporary_files_of_others_are_out_of_reach(
         ("SELEC 1", 'syntax error at or near "SELEC"', "change the statement"),
         ("SELECT nope FROM late", 'column "nope" not found', "meta.columns"),
         ("SELECT CAST('x' AS INT)", "Could not convert", "TRY_CAST"),
+        ("PIVOT accounting ON source USING sum(good)", "2 statements", "ON x IN ('a', 'b')"),
     ],
 )
 def test_mistakes_come_with_the_fix(read: Callable[[str], QueryResult], sql: str, what: str, fix: str) -> None:
@@ -153,6 +154,7 @@ def test_mistakes_come_with_the_fix(read: Callable[[str], QueryResult], sql: str
         "explain analyze SELECT * FROM signal",
         "FROM lake.snapshots()",
         "VALUES (1)",
+        "PIVOT accounting ON source IN ('a', 'b') USING sum(good)",
         "SELECT 1;",
         "FROM signal AT (VERSION => 2)",
     ],
