@@ -64,7 +64,7 @@ class AllocationConfig:
     """Tasks that a robot is given at most."""
     effort: int = 1_500_000
     """Local search ends when it has costed so many tasks in sequences."""
-    shakes: int = 12
+    shakes: int = 16
     """How often a plan of few tasks is shaken and searched again."""
     starved_s: float = 14_400.0
     """A task that could be done and waits longer is starved."""
