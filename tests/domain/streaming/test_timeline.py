@@ -104,7 +104,7 @@ def test_releases_do_not_depend_on_how_partitions_interleave(specs, one, other, 
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(partitions, orders)
 def test_every_partial_is_released_once_in_order_of_its_time(specs, order):
     """On time at a window's end, final at its end plus lateness; finals first; nothing lost, nothing twice."""
