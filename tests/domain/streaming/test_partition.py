@@ -322,3 +322,11 @@ def test_a_longer_memory_from_a_restart_on_books_nothing_twice():
     after.restore(before.snapshot())
     outcome = after.on_batch(batch([repeated], 2))
     assert [f["booked"].to_list() for name, f in outcome.outputs if name == "late"] == [[False]]
+
+
+def test_a_late_row_is_booked_as_long_as_its_identity_is_remembered():
+    """Exactly as old as the dedupe horizon it is booked still, a microsecond older no more."""
+    subject = logic(0, books=True, dedupe=100)
+    late = [Row("at", "k", 1100, 1, bad=False), Row("beyond", "k", 1099, 1, bad=False)]
+    outcome = subject.on_batch(batch([Row("newest", "k", 1200, 1, bad=False), *late], 0))
+    assert [f["booked"].to_list() for name, f in outcome.outputs if name == "late"] == [[True, False]]
