@@ -33,7 +33,7 @@ from schemas.messages import Messages
 
 _log = structlog.get_logger()
 
-_CHUNK = 4 << 20  # bytes per poll: some 16,000 events; more would cost memory, and cached data, for what it saves on calls
+_CHUNK = 4 << 20  # bytes per poll: some 16,000 events; more would cost memory, and caches, for what it saves on calls
 _PARQUET_ROWS = 16_384
 _WAIT = timedelta(milliseconds=200)
 _LOOK_S = 1.0  # a look asks for the size of every file: after each one that ends, the time would grow by their square
