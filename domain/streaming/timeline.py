@@ -139,8 +139,12 @@ class Timeline:
         return self._release(), stragglers
 
     def ended(self, partition: str, present: pl.DataFrame) -> tuple[list[Release], list[pl.DataFrame]]:
-        """The partition has ended; once its whole stream has, it no longer holds other streams back. As for `idle`."""
-        self._of(partition).ended = True
+        """The partition has ended; once its whole stream has, it no longer holds other streams back. As for `idle`.
+
+        Whether it was silent before makes no difference, as after a restart that is not known any more.
+        """
+        progress = self._of(partition)
+        progress.ended, progress.idle = True, False
         stragglers = self._stand(partition, present)
         return self._release(), stragglers
 

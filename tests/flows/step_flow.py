@@ -144,6 +144,11 @@ class StepFlow:
         for _ in range(SILENT_POLLS):
             self.read(lane, [])
 
+    def passed_over(self, lane: Lane) -> bool:
+        """Whether a step does not wait for the lane: it fell silent, and nothing was heard of it since."""
+        steps = (step for name, step in self._estimates.items() if lane[0] in self._steps[name].sources)
+        return any(step._timeline._of(place(*lane)).idle for step in steps)
+
     def end(self, lane: Lane) -> None:
         """The lane ends."""
         self._take(lane, self._partitions[lane].on_eof()[0])

@@ -235,6 +235,22 @@ def test_a_silent_partition_that_is_behind_gets_its_rows_back_once():
     assert restarted(timeline).ended("b", frame("b", [10], 1)) == ([], [])
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_whether_a_partition_was_silent_before_it_ended_makes_no_difference(resumed):
+    """Nor whether there was a restart since: it is waited for where it ended, and others that are silent are not."""
+    timeline = Timeline(["x/0", "x/1"], WINDOW, LATENESS)
+    timeline.advance("x/1", Closed(30, 30, frame("x/1", [], 1), frame("x/1", [0, 20], 1)))
+    for name in ("x/1", "x/0"):
+        timeline.idle(name, frame(name, [], 1))
+    timeline.advance("x/0", Closed(10, 10, frame("x/0", [], 1), frame("x/0", [0], 2)))
+    timeline.ended("x/1", frame("x/1", [], 1))
+    if resumed:
+        timeline = restarted(timeline)
+        timeline.ended("x/1", frame("x/1", [], 1))
+    released, _ = timeline.idle("x/0", frame("x/0", [10], 2))
+    assert [start for stage, start, _ in told(released) if stage == "final"] == [10, 20]
+
+
 def test_while_ends_are_said_again_after_a_restart_nobody_silent_is_passed_over():
     """One by one: before the last of them others of its stream seem to go on."""
     timeline = Timeline(["x/0", "x/1", "y/0"], WINDOW, 0, to_the_last=True)

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from flows import state
 from schemas.outputs import OUTPUTS
 
-from .step_flow import FloorFlow
+from .step_flow import FloorFlow, Lane
 from .twenty_minutes import complete, run
 
 FILLED = (
@@ -37,24 +37,32 @@ def undisturbed() -> FloorFlow:
 def play(dice: random.Random, parts: Path, *, restarts: float = 0.0, silences: float = 0.0) -> FloorFlow:
     """Read in batches of any size, the lanes in any order, each ending when it is at its end.
 
-    Between any two batches lanes that go on may fall silent, and everything be resumed from what was stored.
+    Between any two batches lanes that go on may fall silent, and everything be resumed from what was stored. Who was
+    silent before is then waited for until it is again; so nothing is resumed while a lane has come back unheard.
     """
     flow, largest = FloorFlow(parts), dice.choice([20, 100, 1_000])
     left = {lane: list(complete().get(lane, [])) for lane in flow.lanes}
     going, disturbed = list(flow.lanes), random.Random(dice.random())
+    silent: list[Lane] = []
     while going:
         lane = dice.choice(going)
         size = dice.randint(1, largest)
         batch, left[lane] = left[lane][:size], left[lane][size:]
         if batch:
             flow.read(lane, batch)
+            silent = [one for one in silent if one != lane]
         if dice.random() < silences:
-            flow.go_silent(dice.choice(going))
+            silent.append(dice.choice(going))
+            flow.go_silent(silent[-1])
         if not left[lane]:
             flow.end(lane)
             going.remove(lane)
-        if disturbed.random() < restarts and going:
+        unheard = any(flow.passed_over(one) for one in going if one not in silent)
+        if disturbed.random() < restarts and going and not unheard:
             flow.resume([one for one in flow.lanes if one not in going])
+            for one in silent:
+                if one in going:
+                    flow.go_silent(one)
     flow.finish()
     return flow
 
