@@ -7,9 +7,6 @@ export UV_COMPILE_BYTECODE = 1
 # pip trusts the system's certificates where it is told to, uv only so: networks that inspect TLS need it.
 export UV_SYSTEM_CERTS ?= $(if $(wildcard /etc/ssl/cert.pem /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),true,false)
 
-# Test workers fill the processors by themselves: more threads in each only take turns.
-ONE_EACH := POLARS_MAX_THREADS=1
-
 .PHONY: help demo test fast lint bench kafka reference setup clean
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,10 +26,10 @@ demo: .venv/.synced ## a simulated warehouse day through the whole pipeline; no 
 # Three workers for two processors: tests with Kafka wait for a third of their time. The order is that of tests/conftest_effort.py.
 test: .venv/.synced ## lint, types, import rules and the whole test suite
 	$(MAKE) --no-print-directory lint
-	$(ONE_EACH) $(RUN) pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(RUN) pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 fast: .venv/.synced ## the suite without its slow and Kafka tests, with a tenth of the random examples
-	$(ONE_EACH) $(RUN) pytest -n 2 --dist loadgroup -m 'not slow and not kafka'
+	$(RUN) pytest -n 2 --dist loadgroup -m 'not slow and not kafka'
 
 lint: .venv/.synced ## ruff, mypy strict, import-linter
 	$(RUN) ruff check . && $(RUN) ruff format --check . && $(RUN) mypy && $(RUN) lint-imports

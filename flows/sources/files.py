@@ -20,7 +20,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from domain.streaming.versions import demand_version
@@ -30,8 +29,6 @@ from flows.valve import Valve, Valves
 from schemas.batch import RawBatch
 from schemas.errors import SourceError
 from schemas.messages import Messages
-
-_log = structlog.get_logger()
 
 _CHUNK = 4 << 20  # bytes per poll: some 16,000 events; more would cost memory, and caches, for what it saves on calls
 _PARQUET_ROWS = 16_384
@@ -206,7 +203,10 @@ class FilePartition(StatefulSourcePartition[RawBatch, Position]):
         if not self._ahead or time.monotonic() - self._looked >= _LOOK_S:
             self._look()
         while self._ahead and not self._is_there(self._ahead[0]):
-            _log.warning("source.file_gone", source=self._options.name, file=self._ahead.popleft())
+            import structlog  # noqa: PLC0415 - few runs have anything to log, and it takes long to load
+
+            log = structlog.get_logger()
+            log.warning("source.file_gone", source=self._options.name, file=self._ahead.popleft())
         return self._ahead[0] if self._ahead else None
 
     def _is_there(self, name: str) -> bool:

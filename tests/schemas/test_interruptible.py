@@ -24,6 +24,7 @@ def interrupt_waiting(main: int) -> None:
     signal.pthread_kill(main, signal.SIGINT)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_a_query() -> None:
     """A query that would take hours ends, whether it had begun or not, and the connection answers the next one."""
     with duckdb.connect() as connection:

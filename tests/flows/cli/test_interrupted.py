@@ -26,6 +26,7 @@ def interrupted_while_running(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("run", [interrupted_while_starting, interrupted_while_running])
 def test_a_run_says_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], run: Callable[..., None]
