@@ -8,6 +8,7 @@ committed messages are read. An offset that has expired is a hard stop, never a 
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -119,6 +120,8 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._consumer = Consumer(config)
         self._partitions = len(self._link.partitions(self._consumer, options.topic))
         self._missed = False
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="kafka-look")
+        self._look: Future[tuple[SourceError | None, int]] | None = None
         self._offsets = Offsets(self._consumer, self._link, self._place, options.topic, number)
         self._next, self.kept = self._offsets.begin(resume, options.start, options.since_ms, connection.wait_s)
         self._end = self.kept[1]
@@ -190,6 +193,7 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
 
     def close(self) -> None:
         """Let the broker go."""
+        self._aside.shutdown()
         self._consumer.close()
 
     def _sift(self, polled: list[Message]) -> list[Message]:
@@ -234,17 +238,26 @@ class KafkaPartition(StatefulSourcePartition[RawBatch, int]):
         self._last_probe = time.monotonic()
 
     def _look_at_topic(self, now: float) -> None:
-        """See what librdkafka does not tell: that the topic is gone, or has more partitions."""
-        if self._link.down or now - self._last_look < _LOOK_S:
-            return
-        self._last_look = now
-        gone = self._offsets.gone(self._next)
-        # Twice, as a broker that has only just come up may not know of all topics yet.
-        if gone is not None and self._missed:
-            raise gone
-        self._missed = gone is not None
+        """See what librdkafka does not tell: that the topic is gone, or has more partitions.
+
+        Aside, as the question waits behind a fetch at the broker, and polls would wait with it.
+        """
+        if self._look is not None and self._look.done():
+            gone, self._partitions = self._look.result()
+            self._look = None
+            # Twice, as a broker that has only just come up may not know of all topics yet.
+            if gone is not None and self._missed:
+                raise gone
+            self._missed = gone is not None
+        if self._look is None and not self._link.down and now - self._last_look >= _LOOK_S:
+            self._last_look = now
+            self._look = self._aside.submit(self._looked, self._next, self._partitions)
+
+    def _looked(self, reached: int, known: int) -> tuple[SourceError | None, int]:
+        gone = self._offsets.gone(reached)
         if self._number == 0 and not self._options.stop_at_end:
-            self._partitions = self._offsets.tell_added(self._options.name, self._partitions)
+            known = self._offsets.tell_added(self._options.name, known)
+        return gone, known
 
     def _silent(self, now: float) -> bool:
         """Whether the partition, not the link to it, has been silent for another `silence_s`."""

@@ -17,7 +17,7 @@ _log = structlog.get_logger()
 Start = Literal["earliest", "latest", "committed"]
 
 _ASK_TIMEOUT_S: Final = 10.0
-_LOOK_TIMEOUT_S: Final = 1.0
+_LOOK_TIMEOUT_S: Final = 5.0  # a request that times out costs the connection, and fetches with it
 _PAUSE_S: Final = 0.1
 _MISSING: Final = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
