@@ -134,17 +134,6 @@ def _input(name: str, settings: Settings, registered: Registered, start: _Start,
     demand_fields(contract)
     valves = Valves(settings.breaker.pause_s)
     source, partitions, key = _source(name, settings, start, valves)
-    bounds, dedupe_us = _bounds(settings, kind)
-    spec = Stream(
-        contract=contract.key,
-        suite_hash=registered.suite_hash,
-        id_columns=contract.idempotency_key,
-        columns=kind.columns,
-        bounds=bounds,
-        dedupe_us=dedupe_us,
-        carries=kind.carries,
-        books=kind.books,
-    )
     gate = Gate(registered, tuple({*kind.columns, *contract.idempotency_key}))
     return Input(
         name=name,
@@ -153,10 +142,24 @@ def _input(name: str, settings: Settings, registered: Registered, start: _Start,
         key=key,
         kind=kind,
         gate=_filled(audit.gate(gate, registered, key) if audit else gate, kind, registered),
-        stream=spec,
+        stream=_spec(settings, kind, registered),
         valves=valves,
         breaker=BreakerRule(settings.breaker.block_rows, settings.breaker.ratio, settings.breaker.leap),
         idle_polls=max(1, round(settings.time.idle_after_s)),
+    )
+
+
+def _spec(settings: Settings, kind: Kind, registered: Registered) -> Stream:
+    bounds, dedupe_us = _bounds(settings, kind)
+    return Stream(
+        contract=registered.contract.key,
+        suite_hash=registered.suite_hash,
+        id_columns=registered.contract.idempotency_key,
+        columns=kind.columns,
+        bounds=bounds,
+        dedupe_us=dedupe_us,
+        carries=kind.carries,
+        books=kind.books,
     )
 
 

@@ -138,25 +138,25 @@ def _wire_estimates(
     ahead = [name for name, _ in fed]
     places = [name for one in members for name in one.places] + ahead
 
-    def build(state: bytes | None) -> EstimateStep:
-        # A partition of a topic may be empty, or end early: an end must still tell of the others.
-        bounds = step.bounds
-        timeline = Timeline(
-            places,
-            bounds.window_us,
-            bounds.lateness_us,
-            to_the_last=step.to_the_last,
-            ahead=ahead,
-        )
-        made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed, step.within)
-        if state is not None:
-            made.restore(state)
-        return made
-
     progress = [_wire_member(step, one, windows[one.name]) for one in members]
     progress += [_wire_fed(step.name, name, items) for name, items in fed]
     together = progress[0] if len(progress) == 1 else op.merge(f"{step.name}:merge", *progress)
-    return op.stateful_batch(f"{step.name}:estimate", together, build)
+    return op.stateful_batch(
+        f"{step.name}:estimate", together, lambda state: _estimate_step(step, places, ahead, state, parts)
+    )
+
+
+def _estimate_step(
+    step: Estimates, places: Sequence[str], ahead: Sequence[str], state: bytes | None, parts: Path
+) -> EstimateStep:
+    # A partition of a topic may be empty, or end early: an end must still tell of the others.
+    timeline = Timeline(
+        places, step.bounds.window_us, step.bounds.lateness_us, to_the_last=step.to_the_last, ahead=ahead
+    )
+    made = EstimateStep(timeline, step.estimator(), StepState(parts), step.feed, step.within)
+    if state is not None:
+        made.restore(state)
+    return made
 
 
 def _wire_member(step: Estimates, one: Input, items: KeyedStream[Item]) -> KeyedStream[tuple[str, Progress]]:

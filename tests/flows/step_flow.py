@@ -10,10 +10,9 @@ from typing import Any, Self, cast
 import numpy as np
 import polars as pl
 
-from domain.streaming.partition import PartitionLogic, Stream
-from domain.streaming.timeline import Timeline
+from domain.streaming.partition import PartitionLogic
 from domain.streaming.windows import Closed
-from flows import build
+from flows import build, wiring
 from flows.coarser import CoarserStep
 from flows.estimators import Rows
 from flows.kinds import kind_of
@@ -63,7 +62,6 @@ def _input(name: str, settings: Settings, partitions: Sequence[str]) -> Input:
     registered, aligned = _registered(settings.sources[name].contract), settings.alignment is not None
     contract = registered.contract
     kind = kind_of(contract.key, name, aligned=aligned)
-    bounds, dedupe_us = build._bounds(settings, kind)
     return Input(
         name=name,
         source=cast("Any", None),
@@ -71,16 +69,7 @@ def _input(name: str, settings: Settings, partitions: Sequence[str]) -> Input:
         key=lambda raw: raw.partition,
         kind=kind,
         gate=_gate(contract.key, aligned=aligned),
-        stream=Stream(
-            contract=contract.key,
-            suite_hash=registered.suite_hash,
-            id_columns=contract.idempotency_key,
-            columns=kind.columns,
-            bounds=bounds,
-            dedupe_us=dedupe_us,
-            carries=kind.carries,
-            books=kind.books,
-        ),
+        stream=build._spec(settings, kind, registered),
         valves=Valves(1.0),
         breaker=BreakerRule(100_000, 0.5, 10),
         idle_polls=SILENT_POLLS,
@@ -122,15 +111,7 @@ class StepFlow:
     def _estimate(self, step: Estimates, fed: str | None) -> EstimateStep:
         ahead = [fed] if fed else []
         places = [name for source in step.sources for name in self._inputs[source].places] + ahead
-        bounds = step.bounds
-        timeline = Timeline(
-            places,
-            bounds.window_us,
-            bounds.lateness_us,
-            to_the_last=step.to_the_last,
-            ahead=ahead,
-        )
-        return EstimateStep(timeline, step.estimator(), StepState(self._parts), step.feed, step.within)
+        return wiring._estimate_step(step, places, ahead, None, self._parts)
 
     def read(self, lane: Lane, messages: Sequence[bytes]) -> None:
         """The next messages of a lane; none: another second of silence."""
