@@ -1,9 +1,13 @@
 """Which ids were seen within the last minutes of event time, and with which payload.
 
-The memory is three int64/uint64 arrays (id hash, payload hash, event time) in arrival order, found through a
-direct-mapped table: slot -> position. A row whose slot is free and unshared within its batch is new, which is
-decided for all such rows at once; the few others are walked one by one in row order. A slot holds one
-position, so ids that meet in an occupied slot live in a small overflow dict.
+Rows (id hash, payload hash, event time) lie in blocks in arrival order and are found through a direct-mapped
+table: slot -> position of the newest row that has this slot. A row whose slot is free and unshared within its batch
+is new, which is decided for all such rows at once; the few others are walked one by one in row order. A live row
+that loses its slot to a newer one is found through a small dict from then on.
+
+Old blocks are dropped whole. A slot that points before the first block is free, as all rows of a slot are older
+than the one it points to, so nothing has to be cleaned: a lot costs what is new in it. The table is built
+anew only when it becomes too dense, which ends once the rate of rows does not rise.
 
 Rule, exact and independent of batch cuts: a row with event time `t`, read when the running maximum of event
 time was `m`, is *known* when an earlier row with `t' >= m - horizon` has its id. Known with the same payload
@@ -34,11 +38,30 @@ NEW: Final = 0
 DUPLICATE: Final = 1
 CONFLICT: Final = 2
 
-_FREE = -1
-_SHARED = -2
-_NEVER = np.iinfo(np.int64).min  # event time of a known row: it is not remembered and goes at the next rebuild
-_SLOTS_PER_ID = 8  # one id in twenty or so meets an occupied slot
-_MIN_CAPACITY = 1 << 12
+_NEVER: Final = int(np.iinfo(np.int64).min)
+"""Event time of a known row: it is not remembered and goes with its block."""
+_BLOCK_BITS: Final = 14
+_BLOCK_ROWS: Final = 1 << _BLOCK_BITS
+_WITHIN: Final = _BLOCK_ROWS - 1
+"""Blocks begin at multiples of their size: the lower bits of a position are its place in its block."""
+_SLOTS_PER_ID: Final = 8
+"""At least; one id in twelve or so meets an occupied slot."""
+_LEAST_SLOTS: Final = 1 << 15
+_POSITIONS: Final = 1 << 31
+"""Positions that fit a slot; when they are used up, rows are numbered anew."""
+
+
+class _Block:
+    """Consecutive rows, and the ids of those that lost their slot to a newer row."""
+
+    __slots__ = ("displaced", "ids", "newest", "payloads", "times")
+
+    def __init__(self) -> None:
+        self.ids: UInt64 = np.empty(_BLOCK_ROWS, dtype=np.uint64)
+        self.payloads: UInt64 = np.empty(_BLOCK_ROWS, dtype=np.uint64)
+        self.times: Int64 = np.empty(_BLOCK_ROWS, dtype=np.int64)
+        self.newest = _NEVER
+        self.displaced: list[int] = []
 
 
 class RecentIds:
@@ -46,13 +69,13 @@ class RecentIds:
 
     def __init__(self, horizon_us: int) -> None:
         self._horizon = horizon_us
-        self._count = 0
         self._log = EventLog("time")
-        self._table: Int32 = np.empty(0, dtype=np.int32)
-        self._reserve(_MIN_CAPACITY)
+        self._blocks: list[_Block] = []
+        self._first = self._end = _BLOCK_ROWS  # position 0, which an untouched slot points to, is before the first
+        self._rebuild(0)
 
     def __len__(self) -> int:
-        return self._count
+        return self._end - self._first
 
     def judge(self, ids: UInt64, payloads: UInt64, times: Int64, running_max: Int64) -> Verdict:
         """Verdict per row (NEW, DUPLICATE, CONFLICT); new rows are remembered.
@@ -64,83 +87,112 @@ class RecentIds:
         verdict = np.full(n, NEW, dtype=np.uint8)
         if n == 0:
             return verdict
-        self._make_room(n, int(running_max[0]))
+        self._drop(int(running_max[0]) - self._horizon)
+        if (len(self) + n) * _SLOTS_PER_ID > len(self._table) or self._end + n > _POSITIONS:
+            self._rebuild(n)
+        first = self._end
+        self._store(ids, payloads, times)
         slots = (ids >> self._shift).astype(np.int64)
-        first = self._count
-        before = self._table[slots]
-        doubtful = self._claim(slots, before, first)
-        self._ids[first : first + n] = ids
-        self._payloads[first : first + n] = payloads
-        self._times[first : first + n] = times
-        self._count = first + n
+        doubtful = self._claim(slots, first)
         if len(doubtful):
             oldest = (running_max - self._horizon)[doubtful]
-            verdict[doubtful] = self._look_closer(first + doubtful, slots[doubtful], oldest)
-            self._times[first + np.flatnonzero(verdict)] = _NEVER
+            verdict[doubtful] = self._look_closer(first + doubtful, ids[doubtful], slots[doubtful], oldest)
         new = verdict == NEW
         self._log.append(pl.DataFrame({"id": ids[new], "payload": payloads[new], "time": times[new]}))
         return verdict
 
-    def _claim(self, slots: Int64, before: Int32, first: int) -> Int64:
+    def _claim(self, slots: Int64, first: int) -> Int64:
         """Give each free, unshared slot to its row; indices of the rows that need a closer look."""
         table = self._table
+        before = table[slots]
         own = np.arange(first, first + len(slots), dtype=np.int32)
         table[slots] = own
-        table[slots[table[slots] != own]] = _SHARED
-        doubtful = np.flatnonzero((table[slots] == _SHARED) | (before != _FREE))
+        held = table[slots]
+        lost = held != own
+        doubt = lost | (before >= self._first)
+        doubt[held[lost] - first] = True
+        doubtful = np.flatnonzero(doubt)
         table[slots[doubtful]] = before[doubtful]
         return doubtful
 
-    def _look_closer(self, positions: Int64, slots: Int64, oldest: Int64) -> list[int]:
+    def _look_closer(self, positions: Int64, ids: UInt64, slots: Int64, oldest: Int64) -> list[int]:
         """Walk doubtful rows in row order: an earlier row of the same batch may be what makes one known."""
-        table, overflow = self._table, self._overflow
-        ids, payloads, times = self._ids, self._payloads, self._times
-        keys = ids[positions].tolist()
-        verdicts = []
-        for position, slot, key, bound in zip(positions.tolist(), slots.tolist(), keys, oldest.tolist(), strict=True):
-            holder = int(table[slot])
-            mine = holder == _FREE or int(ids[holder]) == key
-            known = holder if mine else overflow.get(key, _FREE)
-            if known != _FREE and times[known] >= bound:
-                verdicts.append(DUPLICATE if payloads[known] == payloads[position] else CONFLICT)
-                continue
-            if mine:
+        table, blocks, first, verdicts = self._table, self._blocks, self._first, []
+        rows = zip(positions.tolist(), ids.tolist(), slots.tolist(), oldest.tolist(), strict=True)
+        for position, key, slot, bound in rows:
+            holder = table.item(slot)
+            verdict = NEW
+            if holder >= first:
+                block = blocks[(holder - first) >> _BLOCK_BITS]
+                other = block.ids.item(holder & _WITHIN)
+                known = holder if other == key else self._displaced.get(key)
+                if known is not None:
+                    verdict = self._compare(position, known, bound)
+                if verdict == NEW and other != key:
+                    self._displaced[other] = holder
+                    block.displaced.append(other)
+            if verdict == NEW:
                 table[slot] = position
-            else:
-                overflow[key] = position
-            verdicts.append(NEW)
+            verdicts.append(verdict)
         return verdicts
 
-    def _make_room(self, n: int, running_max: int) -> None:
-        if self._count + n <= len(self._ids):
-            return
-        self._log.forget(running_max - self._horizon)
-        live = np.flatnonzero(self._times[: self._count] >= running_max - self._horizon)
-        ids, payloads, times = self._ids[live], self._payloads[live], self._times[live]
-        self._load(ids, payloads, times, room=n)
+    def _compare(self, position: int, known: int, bound: int) -> int:
+        """Verdict of a row of which an earlier one has the id; what is not new is never found again."""
+        earlier, at = self._block(known), known & _WITHIN
+        if earlier.times[at] < bound:
+            return NEW
+        block, own = self._block(position), position & _WITHIN
+        block.times[own] = _NEVER
+        return DUPLICATE if earlier.payloads[at] == block.payloads[own] else CONFLICT
 
-    def _load(self, ids: UInt64, payloads: UInt64, times: Int64, *, room: int) -> None:
-        # As much room again as is live, so that the next rebuild is far away and its cost per row small.
-        self._reserve(max(_MIN_CAPACITY, 2 * len(ids) + room))
-        n = len(ids)
-        self._ids[:n], self._payloads[:n], self._times[:n] = ids, payloads, times
-        self._count = n
-        slots = (ids >> self._shift).astype(np.int64)
-        own = np.arange(n, dtype=np.int32)
-        self._table[slots] = own
-        for position in np.flatnonzero(self._table[slots] != own).tolist():
-            self._overflow[int(ids[position])] = position
+    def _block(self, position: int) -> _Block:
+        return self._blocks[(position - self._first) >> _BLOCK_BITS]
 
-    def _reserve(self, capacity: int) -> None:
-        self._ids: UInt64 = np.empty(capacity, dtype=np.uint64)
-        self._payloads: UInt64 = np.empty(capacity, dtype=np.uint64)
-        self._times: Int64 = np.empty(capacity, dtype=np.int64)
-        bits = (capacity * _SLOTS_PER_ID - 1).bit_length()
-        if len(self._table) != 1 << bits:
-            self._table = np.empty(1 << bits, dtype=np.int32)
-        self._table.fill(_FREE)
+    def _store(self, ids: UInt64, payloads: UInt64, times: Int64) -> None:
+        done = 0
+        while done < len(ids):
+            at = self._end & _WITHIN
+            if at == 0:
+                self._blocks.append(_Block())
+            block, rows = self._blocks[-1], min(_BLOCK_ROWS - at, len(ids) - done)
+            for column, values in ((block.ids, ids), (block.payloads, payloads), (block.times, times)):
+                column[at : at + rows] = values[done : done + rows]
+            block.newest = max(block.newest, int(times[done : done + rows].max()))
+            self._end += rows
+            done += rows
+
+    def _drop(self, before: int) -> None:
+        """Drop the first blocks, as far as all of their rows are older than that; the last, if it is full."""
+        while len(self) >= _BLOCK_ROWS and self._blocks[0].newest < before:
+            self._first += _BLOCK_ROWS
+            for key in self._blocks.pop(0).displaced:
+                if self._displaced.get(key, self._first) < self._first:
+                    del self._displaced[key]
+
+    def _rebuild(self, room: int) -> None:
+        """Number rows from the start and fill a new table."""
+        rows = len(self)
+        self._first, self._end = _BLOCK_ROWS, _BLOCK_ROWS + rows
+        bits = (max(_LEAST_SLOTS, _SLOTS_PER_ID * (rows + room)) - 1).bit_length()
         self._shift = np.uint64(64 - bits)
-        self._overflow: dict[int, int] = {}
+        self._displaced: dict[int, int] = {}
+        self._table: Int32 = np.empty(0, dtype=np.int32)  # the old one goes before the new one comes
+        self._table = np.zeros(1 << bits, dtype=np.int32)
+        found = [self._enter(block, number) for number, block in reversed(list(enumerate(self._blocks)))]
+        for block, positions in zip(self._blocks, reversed(found), strict=True):
+            self._displaced.update(zip(block.displaced, positions, strict=True))
+
+    def _enter(self, block: _Block, number: int) -> list[int]:
+        """Give rows of a block the slots that no newer row has; positions of the others."""
+        first = self._first + number * _BLOCK_ROWS
+        kept = np.flatnonzero(block.times[: self._end - first] != _NEVER)
+        ids, positions = block.ids[kept], (first + kept).astype(np.int32)
+        slots = (ids >> self._shift).astype(np.int64)
+        free = self._table[slots] < self._first
+        self._table[slots[free]] = positions[free]  # of rows with one slot the last has it
+        displaced = self._table[slots] != positions
+        block.displaced = ids[displaced].tolist()
+        return list(positions[displaced].tolist())
 
     def snapshot(self, running_max: int) -> list[Any]:
         """Entries in pieces, those that are too old for `running_max` not among them, or few."""
@@ -149,7 +201,6 @@ class RecentIds:
 
     def restore(self, state: list[Any]) -> None:
         """Take up the entries of a snapshot."""
-        frames = self._log.restore(state)
-        if frames:
-            frame = pl.concat(frames)
-            self._load(frame["id"].to_numpy(), frame["payload"].to_numpy(), frame["time"].to_numpy(), room=0)
+        for frame in self._log.restore(state):
+            self._store(frame["id"].to_numpy(), frame["payload"].to_numpy(), frame["time"].to_numpy())
+        self._rebuild(0)
