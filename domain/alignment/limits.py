@@ -93,11 +93,11 @@ class Limits:
         """The most robots of all zones of a site; None where that is not limited."""
         return self._sites.get(site, self._sites.get(ANY))
 
-    def bound(self, site: str, zone: str, wanted: float, last: int | None, others: int) -> Bounded:
+    def bound(self, site: str, zone: str, wanted: float, last: int | None, others: int, share: int = 0) -> Bounded:
         """What of `wanted` robots a zone may be asked for.
 
         `last` is what it was asked for before (None: nothing), `others` the most that the other zones of the site may
-        have by now. What is no number asks for no change.
+        have by now, `share` what of a full site is the zone's all the same. What is no number asks for no change.
         """
         limit = self.of(site, zone)
         robots, cut = _whole(wanted, last, limit)
@@ -109,8 +109,14 @@ class Limits:
             robots, cut = limit.high, "high"
         most = self.of_site(site)
         if most is not None and robots + others > most:
-            robots, cut = max(0, most - others), "site"
+            robots, cut = _left(robots, most - others, share)
         return Bounded(robots, cut)
+
+
+def _left(robots: int, rest: int, share: int) -> tuple[int, Cut]:
+    """What a site that is full leaves to a zone that would have more robots than the `rest`."""
+    left = max(0, rest, min(robots, share))
+    return left, "site" if left < robots else ""
 
 
 def _whole(wanted: float, last: int | None, limit: Range) -> tuple[int, Cut]:

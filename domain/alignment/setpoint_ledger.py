@@ -84,6 +84,19 @@ class Ledger:
         """The most robots that the other zones of a site may have by what they were asked for."""
         return sum(series.most() for (s, z), series in self._zones.items() if s == site and z != zone)
 
+    def share(self, site: str, zone: str, most: int) -> int:
+        """What a zone may keep of what it was asked for, where zones of a site were asked for more than `most` robots.
+
+        Zones are decided about in order of their names, so that those before have given up their part already.
+        """
+        targets = {z: target for (s, z), series in self._zones.items() if s == site and (target := series.target())}
+        asked = {name: target.asked.robots for name, target in targets.items()}
+        own, total = asked.get(zone, 0), sum(asked.values())
+        if not own or total <= most:
+            return own
+        before = sum(robots for name, robots in asked.items() if name < zone)
+        return max(0, most - before) * own // (total - before)
+
     def send(self, asked: Asked, output: Output) -> None:
         """A setpoint goes out."""
         new = Setpoint(asked)

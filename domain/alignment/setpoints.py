@@ -197,8 +197,12 @@ class Setpoints:
         return tuple(slots)
 
     def _bounded(self, site: str, zone: str, robots: float, last: int | None) -> Bounded:
-        others = 0 if self._limits.of_site(site) is None else self._ledger.others(site, zone)
-        return self._limits.bound(site, zone, robots, last, others)
+        most = self._limits.of_site(site)
+        if most is None:
+            return self._limits.bound(site, zone, robots, last, others=0)
+        # Each would give up all that is too much, were a site's limit lower since a restart and nobody's share known.
+        share = self._ledger.share(site, zone, most)
+        return self._limits.bound(site, zone, robots, last, self._ledger.others(site, zone), share)
 
     def _runs_out(self, setpoint: Setpoint, now_us: int) -> bool:
         return setpoint.asked.expires_us - now_us <= self._config.renew_before_us

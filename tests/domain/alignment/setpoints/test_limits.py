@@ -131,6 +131,45 @@ def test_what_is_held_is_not_renewed_beyond_limits_that_are_new():
         assert [row["status"] for row in one.hold()] == statuses
 
 
+def _at_work(zones, most):
+    """A site of zones with ten robots each, after a restart with so many for all of it."""
+    before = Desk(limits=Limits()).at(0)
+    for zone in zones:
+        before.want(10, zone=zone)
+    before.at(5, *((row["setpoint"], "completed", 3) for row in before.rows))
+    desk = Desk(limits=Limits([], {"north": most}))
+    desk.setpoints.restore(before.setpoints.snapshot())
+    return desk.at(10)
+
+
+@pytest.mark.parametrize(("most", "asked"), [(49, [9]), (40, [8, 8, 8, 8, 8]), (12, [2, 2, 2, 3, 3]), (0, [0] * 5)])
+def test_a_lower_limit_of_a_site_is_shared_out(most, asked):
+    """Each zone gives up its part, none all that is too much, and nobody comes back for it."""
+    zones = "abcde"
+    desk = _at_work(zones, most)
+    for zone in zones:
+        desk.want(10, zone=zone)
+    assert [(row["robots"], row["cut"]) for row in desk.rows] == [(robots, "site") for robots in asked]
+    desk.at(15, *((row["setpoint"], "completed", 12) for row in desk.rows))
+    desk.rows.clear()
+    for zone in zones:
+        desk.want(10, zone=zone)
+    assert desk.rows == []
+
+
+def test_what_zones_that_nothing_is_known_of_have_is_no_other_zones_share():
+    """One that was never asked for robots gets none of a full site; those that can be decided about make room."""
+    desk = _at_work("abc", 12)
+    for minute in (10, 15, 20, 25):
+        desk.at(minute, *((row["setpoint"], "completed", minute - 2) for row in desk.rows if row["status"] == "sent"))
+        desk.rows.clear()
+        for zone in "ab":
+            desk.want(10, zone=zone)
+        desk.hold(zone="c")
+        desk.want(10, present=0, zone="d")
+    assert [desk.setpoints.in_force("north", zone, desk.now) for zone in "abcd"] == [1, 1, 10, 0]
+
+
 _ROUND = st.tuples(
     st.fixed_dictionaries(dict.fromkeys(ZONES, _HOSTILE)),
     st.lists(st.tuples(st.integers(0, 200), st.sampled_from(["accepted", "completed", "rejected", "failed"]))),
