@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from flows.kinds import ALIGNED_KINDS, KINDS, STOCK, contract_of, kind_of
+from flows.recovery import WORK_VERSION
 from flows.settings import KafkaSource, Settings
+from schemas.ids import event_id
 
 _OF_STOCK: Final = ("bucket", "time_zone", "horizon")
 
@@ -15,7 +17,8 @@ def bound_settings(settings: Settings) -> dict[str, str]:
 
     Open windows of another length would be told again as windows of the new one; a place in one topic is none in
     another; ids are known by the fields that they were made of; demand is learned per bucket. The state of a source is
-    that of its kind of events, whose version may change, and of what is done with them.
+    that of its kind of events, whose version may change, and of what is done with them. Gaps name the version of the
+    rules of work.
     """
     bound = {"time.window_s": f"{settings.time.window_s:.15g}"}
     kinds = {}
@@ -31,6 +34,10 @@ def bound_settings(settings: Settings) -> dict[str, str]:
         bound |= {f"stock.{key}": str(getattr(settings.stock, key)) for key in _OF_STOCK}
     if any(KINDS.get(kind.name) is not ALIGNED_KINDS[kind.name] for kind in kinds.values()):
         bound["[alignment]"] = "unset" if settings.alignment is None else "set"
+    if settings.alignment and settings.alignment.work:
+        rules = sorted((r.site, r.sku, r.category, r.zone, r.units) for r in settings.alignment.work)
+        about = [part for rule in rules for part in rule]
+        bound[f"{WORK_VERSION}{settings.alignment.work_version!r}"] = event_id("alignment.work.v1", about)
     return bound
 
 

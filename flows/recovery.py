@@ -37,6 +37,8 @@ _PARTITIONS = 1
 _T = TypeVar("_T")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _FORMAT = 1
+WORK_VERSION = "alignment.work_version "
+"""Before a version, the key of a digest of its rules."""
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -269,13 +271,20 @@ def demand_bound(folder: Path, flow: str, bound: Mapping[str, str], reads: Mappi
 
 
 def _demand_same(folder: Path, kept: Mapping[str, str], bound: Mapping[str, str]) -> None:
-    changed = [f"{key} is {value}, not {kept[key]}" for key, value in bound.items() if kept.get(key, value) != value]
+    others = [key for key, value in bound.items() if kept.get(key, value) != value]
+    changed = [f"{key} is {bound[key]}, not {kept[key]}" for key in others if not key.startswith(WORK_VERSION)]
     if changed:
         raise RecoveryError(
             f"the state in {folder} was made with other settings: {', '.join(changed)}; what is open would be lost, or "
             "count twice",
             fix="set them back, or start a new run with new folders for state and lake; a source with another contract "
             "can also have another name",
+        )
+    if others:
+        raise RecoveryError(
+            f"alignment.work has other rules than the run in {folder} had under {others[0]}: what is told with that "
+            "version would be of either",
+            fix="give the changed rules another alignment.work_version, or set them back",
         )
 
 

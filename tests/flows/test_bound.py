@@ -54,3 +54,16 @@ def test_what_no_source_uses_is_not_bound():
     assert bound() == bound(stock={"bucket": "week"})
     assert bound("sensor.reading@1").keys() == bound().keys() - {"[alignment]"}
     assert bound(source="kafka") != bound(source="kafka", one={"topic": "other"})
+
+
+def test_rules_of_work_are_bound_to_their_version():
+    """A version is that of the same rules for good, in whatever order; another may bring others; none need one."""
+
+    def of(*units: float, version: str = "1") -> dict[str, str]:
+        rules = [{"sku": f"sku-{one}", "zone": "pick", "units": one} for one in units]
+        return bound(alignment={"work": rules, "work_version": version})
+
+    key = "alignment.work_version '1'"
+    assert of(1, 2)[key] == of(2, 1)[key] != of(1, 3)[key]
+    assert of(1, 2).keys() - of(version="1").keys() == {key}
+    assert of(1, version="2").keys() - of().keys() == {"alignment.work_version '2'"}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from bytewax.recovery import init_db_dir
 
-from flows.recovery import PARTS, demand_bound, opened, prune, resume_epoch
+from flows.recovery import PARTS, WORK_VERSION, demand_bound, opened, prune, resume_epoch
 from schemas.errors import RecoveryError
 
 from .counting import count
@@ -114,6 +114,24 @@ def test_a_run_keeps_the_settings_that_its_state_is_made_for(tmp_path):
         with pytest.raises(RecoveryError, match=told):
             begin(**other)
     begin(window_s="300")
+
+
+def test_other_rules_of_work_need_another_version(tmp_path):
+    """Gaps name the version: under one name there are no two mappings, not even after another in between."""
+    folder = tmp_path / "recovery"
+    one, two = (f"{WORK_VERSION}{version!r}" for version in ("1", "2"))
+
+    def begin(bound: dict[str, str]) -> None:
+        with opened(folder, flow="f", now_us=0, bound=bound):
+            pass
+
+    begin({one: "a"})
+    write(next((folder / "bytewax").glob("part-*.sqlite3")), [(0, 1, 1)], [])
+    for bound in ({one: "a"}, {two: "b"}, {}, {one: "a"}):
+        begin(bound)
+    with pytest.raises(RecoveryError, match="had under alignment.work_version '1': what is told") as no:
+        begin({one: "b"})
+    assert "give the changed rules another alignment.work_version" in no.value.fix
 
 
 def test_sources_that_were_read_before_are_told(tmp_path):
