@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import msgspec
@@ -27,6 +28,7 @@ class Fates(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.now = 0
+        self.config = CONFIG
         self.recovery, self.twin = Recovery(CONFIG), Recovery(CONFIG)
         self.fleet = {name: {"mode": "idle", "seen_us": 0} for name in ROBOTS}
         self.silent = set()
@@ -98,7 +100,7 @@ class Fates(RuleBasedStateMachine):
 
     def _well(self):
         """Who is well as far as anybody can know: silence is no failure before its time, nor where nobody is heard."""
-        since = self.now - CONFIG.unreachable_us
+        since = self.now - self.config.unreachable_us
         active = {name: one for name, one in self.fleet.items() if one.get("active", True)}
         some_heard = any(one["seen_us"] >= since for one in active.values())
         return [
@@ -109,9 +111,18 @@ class Fates(RuleBasedStateMachine):
 
     @rule()
     def is_restored(self):
-        state = msgspec.msgpack.decode(msgspec.msgpack.encode(self.recovery.snapshot()))
-        self.recovery = Recovery(CONFIG)
-        self.recovery.restore(state)
+        self.recovery = self._restored(self.recovery)
+
+    @rule(grace=st.integers(0, 20), silence=st.integers(1, 6))
+    def is_restored_with_other_settings(self, grace, silence):
+        self.config = replace(CONFIG, grace_us=grace * MINUTE, unreachable_us=silence * MINUTE)
+        self.recovery, self.twin = self._restored(self.recovery), self._restored(self.twin)
+
+    def _restored(self, recovery):
+        state = msgspec.msgpack.decode(msgspec.msgpack.encode(recovery.snapshot()))
+        restored = Recovery(self.config)
+        restored.restore(state)
+        return restored
 
     @invariant()
     def each_task_has_one_holder_or_is_queued(self):
