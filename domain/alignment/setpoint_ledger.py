@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import asdict, dataclass, field
+from math import floor
 from typing import Any, Final
 
 import polars as pl
@@ -95,7 +96,9 @@ class Ledger:
         if not own or total <= most:
             return own
         before = sum(robots for name, robots in asked.items() if name < zone)
-        return max(0, most - before) * own // (total - before)
+        part = max(0, most - before) * own / (total - before)
+        # One less at least, or zones that do not obey would keep a site above its limit by what is rounded up.
+        return min(own - 1, floor(part + 0.5))
 
     def send(self, asked: Asked, output: Output) -> None:
         """A setpoint goes out."""
