@@ -28,7 +28,7 @@ from domain.demand.shelf import Record, Shelf
 from domain.streaming.parts import Part
 from schemas.errors import RecoveryError
 
-_STATE_VERSION: Final = 2
+_STATE_VERSION: Final = 3
 _BEGINNING: Final = -(2**62)
 
 _Sale = tuple[float, bool, bool]

@@ -12,7 +12,7 @@ from domain.demand.drift import DriftModel
 from domain.demand.promotion import PromotionModel
 from domain.demand.window_scale import WindowScale
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised whenever the same input gives other estimates."""
 
 

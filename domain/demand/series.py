@@ -98,7 +98,7 @@ class Series:
     def __init__(self, model: DemandModel) -> None:
         self._model = model
         self._mix = Mix(TAKE_PART[None], model.season, model.eta, model.share)
-        self._classes = Classifier()
+        self._classes = Classifier(model.season)
         self._watch = DriftWatch(model.drift, model.season)
         self._outside: FixedShare | None = None
         self._variance = 0.0
@@ -174,6 +174,7 @@ class Series:
         """Let a bucket pass that says nothing of the base."""
         self._watch.learn_one(_UNKNOWN, self._ahead[0], 0.0)
         self._mix.learn_one(_UNKNOWN)
+        self._classes.learn_one(_UNKNOWN)
         self._look_ahead()
 
     def _learn(self, sold: float, demand: float, doubt: float, outside: float | None) -> None:

@@ -17,8 +17,8 @@ from domain.demand.experts.catalogue import EXPERTS
 NAN = float("nan")
 
 
-def fed(values, buckets=8):
-    classifier = Classifier(buckets)
+def fed(values, season=1):
+    classifier = Classifier(season)
     for y in values:
         classifier.learn_one(float(y))
     return classifier
@@ -90,13 +90,78 @@ def test_both_sides_of_the_band():
     assert down.demand_class is DemandClass.INTERMITTENT
 
 
-@given(st.lists(st.floats(), max_size=80), st.integers(0, 80))
-def test_any_floats_at_all(values, cut):
+def opened(shut, season, seasons, rng, rate=20.0):
+    """Demand of a shop that is closed at some places of its season."""
+    values = rng.poisson(rate, season * seasons)
+    values[np.isin(np.arange(values.size) % season, shut)] = 0
+    return values
+
+
+@pytest.mark.parametrize(
+    ("shut", "season", "seasons"),
+    [((5, 6), 7, 16), ((0, 1, 2, 3, 4, 5, 22, 23), 24, 14), ((3,), 7, 8), ((0, 2, 4, 6), 7, 26)],
+)
+def test_a_shop_that_is_closed_now_and_then_does_not_make_demand_rare(shut, season, seasons):
+    """Within some seasons its demand is smooth, and rare where nobody is told of a season."""
+    values = opened(shut, season, seasons, np.random.default_rng(1))
+    assert fed(values, season).demand_class is DemandClass.SMOOTH
+    assert fed(values, season).adi == pytest.approx(1, abs=0.15)
+    assert fed(values).adi == pytest.approx(season / (season - len(shut)), abs=0.2)
+
+
+def test_days_that_are_not_known_go_on_in_the_season():
+    """Of one in five days of a shop with weekends nothing is known."""
+    rng = np.random.default_rng(2)
+    values = opened((5, 6), 7, 30, rng).astype(float)
+    values[rng.random(values.size) < 0.2] = NAN
+    assert fed(values, 7).adi == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("season", [7, 24])
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.5, 0.65])
+def test_rare_demand_is_no_shop_that_is_closed(season, rate):
+    """What comes by chance leaves no place of the season shut: ADI is within 3 % of what it is without one."""
+    values = (np.random.default_rng(3).random(3000) < rate) * 4.0
+    without, found = Classifier(), Classifier(season)
+    for y in values[:1000].tolist():
+        without.learn_one(y)
+        found.learn_one(y)
+    ratios = []
+    for y in values[1000:].tolist():
+        without.learn_one(y)
+        found.learn_one(y)
+        ratios.append(found.adi / without.adi)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
+    assert found.demand_class is without.demand_class
+
+
+def test_a_shop_that_opens_on_more_days_is_followed():
+    """Saturdays count again from the first one on which somebody asks: what then sells on a day in four is rare."""
+    rng = np.random.default_rng(4)
+    often, seldom = (fed(opened((5, 6), 7, 20, rng), 7) for _ in range(2))
+    for _ in range(20):
+        for y in (20, 21, 19, 22, 20, 18, 0):
+            often.learn_one(y)
+        for y in (rng.random(7) < 0.25) * 20.0:
+            seldom.learn_one(y)
+    assert often.demand_class is DemandClass.SMOOTH
+    assert seldom.demand_class is DemandClass.INTERMITTENT
+    assert seldom.adi == pytest.approx(4, rel=0.25)
+
+
+def test_an_item_that_nobody_asks_for_any_more_is_rare():
+    """Its places are not shut one by one: when nobody asks anywhere, empty buckets count."""
+    classifier = fed([5.0] * 200 + [0.0] * 60, 7)
+    assert classifier.demand_class is DemandClass.INTERMITTENT
+
+
+@given(st.lists(st.floats() | st.just(0.0), max_size=80), st.integers(0, 80), st.sampled_from([1, 2, 7]))
+def test_any_floats_at_all(values, cut, season):
     """No float raises, CV2 is finite, and a restart in between is not seen."""
-    whole, part = Classifier(), Classifier()
+    whole, part = Classifier(season), Classifier(season)
     for at, y in enumerate(values):
         if at == cut:
-            part = Classifier()
+            part = Classifier(season)
             part.restore(msgspec.msgpack.decode(msgspec.msgpack.encode(whole.snapshot())))
         whole.learn_one(y)
         part.learn_one(y)
