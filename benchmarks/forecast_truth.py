@@ -1,4 +1,4 @@
-"""Stock-outs, promotions and changes of demand, simulated, so that the truth is known.
+"""Stock-outs, promotions, changes of demand and closed days, simulated, so that the truth is known.
 
 - *Censored*: what is sold is the lesser of demand and stock. The mean forecast, over the true mean, when sales are
   taken for demand, when buckets with a stock-out are left out, and with Takt's expectation-maximisation.
@@ -7,6 +7,8 @@
   that was learned.
 - *Changed*: demand changes for good at one moment. How many series are found to have changed, how many buckets later,
   and how often a change is found before, where there is none; beside River's ADWIN on the counts themselves.
+- *Closed*: nobody asks on some days of the week, or hours of the day. The error of the next buckets, over that of
+  saying "as much as a season ago" and over that of knowing the true mean; and the share that ends up smooth.
 
     python -m benchmarks.forecast_truth [--series 20]
 """
@@ -23,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from river.drift import ADWIN
 
+from domain.demand.calendar import SEASON, Bucket
 from domain.demand.model import DemandModel
 from domain.demand.series import Series
 
@@ -70,6 +73,24 @@ KINDS = (
     Kind("lumpy", 1.0, 8.0),
 )
 CHANGED = (*KINDS, Kind("slow wave", 10, 20, wave=0.5, period=365), Kind("huge orders", 4, 4, huge=0.005))
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """Poisson demand of 20 a bucket, and none at the `shut` places of the season; forecast `horizon` buckets ahead."""
+
+    name: str
+    bucket: Bucket
+    shut: tuple[int, ...]
+    horizon: int
+
+
+SHOPS = (
+    Shop("closed on Sundays", "day", (6,), 3),
+    Shop("closed at weekends", "day", (5, 6), 3),
+    Shop("closed on four days", "day", (0, 2, 4, 6), 3),
+    Shop("closed from 22 to 7 h", "hour", (0, 1, 2, 3, 4, 5, 6, 22, 23), 6),
+)
 
 
 def stocked(kind: Kind, share: float, series: int) -> Iterator[tuple[Float64, Float64]]:
@@ -153,6 +174,32 @@ def changed(kind: Kind, times: float, series: int, within: int = 120) -> dict[st
     }
 
 
+def closed(shop: Shop, series: int) -> dict[str, float]:
+    """RMSE of Takt's forecast over that of others, and the share of series that end up smooth."""
+    random = np.random.default_rng(5)
+    season = SEASON[shop.bucket]
+    squares = dict.fromkeys(("Takt", "a season ago", "mean known"), 0.0)
+    smooth = 0
+    for _ in range(series):
+        learner = Series(DemandModel(bucket=shop.bucket, horizon=shop.horizon))
+        means = np.where(np.isin(np.arange(BUCKETS) % season, shop.shut), 0.0, 20.0)
+        demand = random.poisson(means).astype(np.float64)
+        for at, amount in enumerate(demand[: BUCKETS - shop.horizon].tolist()):
+            learner.learn_one(amount)
+            if at >= SETTLED:
+                ahead = slice(at + 1, at + 1 + shop.horizon)
+                before = slice(ahead.start - season, ahead.stop - season)
+                for way, forecast in (
+                    ("Takt", learner.forecast().mean),
+                    ("a season ago", demand[before].sum()),
+                    ("mean known", means[ahead].sum()),
+                ):
+                    squares[way] += float(forecast - demand[ahead].sum()) ** 2
+        smooth += learner.demand_class == "smooth"
+    others = {way: math.sqrt(squares["Takt"] / squares[way]) for way in ("a season ago", "mean known")}
+    return others | {"smooth": smooth / series}
+
+
 def main() -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,6 +218,9 @@ def main() -> None:
             finds = changed(kind, times, series)
             cells = [f"{w}: {s:.0%} in {d:.0f}, false {f:.2f} " for w, (s, d, f) in finds.items()]
             print(f"changed {kind.name:22s} x{times:3}", *cells, flush=True)
+    for shop in SHOPS:
+        found = closed(shop, series)
+        print(f"{shop.name:22s}", *(f"{way} {value:.2f} " for way, value in found.items()), flush=True)
 
 
 if __name__ == "__main__":
