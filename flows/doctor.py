@@ -189,6 +189,8 @@ def _demand_rights(place: Path, rights: int, error: type[TaktError]) -> None:
 
 def _demand_parent(folder: Path, error: type[TaktError]) -> None:
     place = _nearest(folder)
+    if not place.is_dir():
+        raise error(f"{folder} cannot be made: {place} is not a folder", fix=f"move {place}, or set another folder")
     if not os.access(place, os.W_OK | os.X_OK):
         raise error(f"{folder} cannot be made: {place} is not writable", fix=f"chown or chmod {place}, or move it")
 

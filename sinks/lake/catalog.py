@@ -135,6 +135,11 @@ def _check_place(location: LakeLocation, *, read_only: bool) -> None:
         folders = {location.data} if location.postgres else {location.data, location.sqlite.parent}
         for folder in folders:
             tempfile.TemporaryFile(dir=folder).close()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SinkError(
+            f"the lake folder {location.folder.absolute()} cannot be made: {error.filename} is not a folder",
+            fix="move the file that is in its place, or set another lake folder",
+        ) from error
     except OSError as error:
         raise SinkError(
             f"the lake folder {location.folder.absolute()} is not writable: {error.strerror}",

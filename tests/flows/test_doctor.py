@@ -45,6 +45,17 @@ def test_what_may_not_be_read_or_written_is_told(settings, monkeypatch):
     assert "day.jsonl: user" in wrong(settings)["sources"]
 
 
+def test_a_file_where_a_folder_belongs_is_told(settings, tmp_path):
+    """By its name; rights would not help."""
+    file = tmp_path / "day.jsonl"
+    for place in (file, file / "below"):
+        changes = {"lake": {"folder": place}, "recovery": {"folder": file / "state"}}
+        found = wrong(Settings.model_validate(settings.model_dump() | changes))
+        assert found.keys() == {"lake", "recovery"}
+        assert found["lake"] == f"{place} cannot be made: {file} is not a folder"
+        assert found["recovery"].endswith(f"state cannot be made: {file} is not a folder")
+
+
 def test_a_lake_of_a_newer_takt_is_told(settings):
     """As a start would refuse it."""
     lake = connect(LakeLocation(settings.lake.folder), read_only=False)

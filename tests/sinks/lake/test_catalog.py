@@ -131,11 +131,12 @@ def test_lake_folder_can_be_moved(sqlite_location: LakeLocation, tmp_path: Path)
 
 
 def test_folder_is_a_file(tmp_path: Path) -> None:
-    """A file in the place of the lake folder is an error with the path."""
+    """A file in the place of the lake folder, or of one above it, is named, and no rights are blamed."""
     place = tmp_path / "lake"
     place.write_text("")
-    with pytest.raises(SinkError, match=f"lake folder {place} is not writable"):
-        connect(LakeLocation(place), read_only=False)
+    for folder in (place, place / "below"):
+        with pytest.raises(SinkError, match=f"lake folder {folder} cannot be made: {place}.* is not a folder"):
+            connect(LakeLocation(folder), read_only=False)
 
 
 @pytest.mark.slow
