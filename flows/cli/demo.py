@@ -103,8 +103,13 @@ def _clear(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and not (marked.exists() and _MARK in marked.read_text("utf-8")):
         raise SettingsError(f"{folder} holds something that is not a demo", fix="give another folder with --folder")
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    marked.write_text(f"# {_MARK}\n", "utf-8")
+    try:
+        folder.mkdir(parents=True)
+        marked.write_text(f"# {_MARK}\n", "utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"{folder} cannot be made anew: {error.strerror}", fix="give another folder with --folder, or its rights"
+        ) from error
 
 
 _ESTIMATED = """

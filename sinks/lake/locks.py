@@ -31,8 +31,7 @@ class WriterLock:
     def __init__(self, folder: Path, name: str, *, alone: bool = False) -> None:
         self.name = name
         path = folder / "locks" / f"{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[str] = path.open("a+", encoding="ascii")
+        self._file = _opened(path)
         # Between the lock and the number in it, a sibling of this process would take it for another's.
         with _TAKING:
             self._take(folder, path)
@@ -64,6 +63,17 @@ class WriterLock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise SinkError(
+            f"{path}, the lock of a writer of the lake, cannot be written: {error.strerror}",
+            fix=f"run as the user who owns the lake, or give user {os.geteuid()} its rights on {path.parent}",
+        ) from error
 
 
 def _refusal(folder: Path, name: str, owner: str) -> SinkError:

@@ -70,3 +70,17 @@ def test_a_locale_without_the_letters(folder: Path, monkeypatch: pytest.MonkeyPa
     query = ["sql", "-s", str(folder / "takt.toml"), "-c", f"SELECT '{NAME}' AS name"]
     assert run(*query, "--format", "csv") == 0
     assert printed.getvalue() == b"name\n\xe9\\u6f22\n"
+
+
+def test_a_place_that_cannot_be_made(folder: Path) -> None:
+    """A lock or a demo that cannot be written is an error with its path and the fix, not a traceback."""
+    (folder / "lake" / "locks").touch()
+    for arguments, place in (
+        (["lake", "compact"], "lake/locks/maintenance.lock"),
+        (["demo", "--folder", "lake/locks/demo"], "lake/locks/demo"),
+    ):
+        code, said = printed(folder, arguments, os.devnull, folder / "out")
+        assert code == 1
+        assert said.startswith("error: ")
+        assert place in said.splitlines()[0]
+        assert "fix:" in said
