@@ -34,6 +34,7 @@ import polars as pl
 from domain.streaming.frames import micros
 
 Int64 = npt.NDArray[np.int64]
+Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
 
 BASELINE_US: Final = 7 * 86_400_000_000
@@ -133,7 +134,8 @@ def changes(*columns: pl.Series) -> Bool:
 
 
 def _millionths(seconds: pl.Series) -> Int64:
-    return np.rint(np.minimum(seconds.to_numpy() * 1e6, _LARGEST)).astype(np.int64)
+    bounded: Float64 = np.minimum(seconds.to_numpy(), _LARGEST)  # seconds that are absurd enough overflow as millionths
+    return np.rint(np.minimum(bounded * 1e6, _LARGEST)).astype(np.int64)
 
 
 def _stack(rows: pl.DataFrame, carry: pl.DataFrame) -> dict[str, Int64]:
